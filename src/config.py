@@ -1,0 +1,222 @@
+"""The configuration of a project: one YAML file, typed, frozen, and strict about unknown keys.
+
+`load_config(path)` returns a `Config`. Relative file locations are read relative to the YAML file; everything that
+Rapport writes lies under `Config.home` (the current folder, or RAPPORT_HOME).
+"""
+
+from __future__ import annotations
+
+import os
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import yaml
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from .errors import ConfigError
+
+Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$", max_length=60)]
+PositiveInt = Annotated[int, Field(gt=0)]
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Frozen(BaseModel):
+    """A part of the configuration: frozen, and refusing keys that it does not know."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class TableMapping(Frozen):
+    """How one canonical table is read from the company's own.
+
+    `source` names an entry of `sources`; `columns` maps each canonical column to a source column or to an SQL
+    expression over them. Instead of `source`, `query` may hold a SELECT over the names in `sources`.
+    """
+
+    source: str | None = None
+    query: str | None = None
+    columns: dict[str, str] = {}
+    clock: str | None = Field(None, description="zone of timestamps without one; default: the business time zone")
+    ignore: tuple[str, ...] = Field((), description="attributes that must not become features")
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> TableMapping:
+        if (self.source is None) == (self.query is None):
+            raise ValueError("give either `source` or `query`")
+        return self
+
+
+class CutoffRange(Frozen):
+    """Cutoffs from `first` to `last`, every so many days (local dates, both ends included)."""
+
+    first: date
+    last: date
+    every: PositiveInt
+
+    def dates(self) -> tuple[date, ...]:
+        """All dates of the range, in order."""
+        count = (self.last - self.first).days // self.every
+        return tuple(self.first + timedelta(days=self.every * i) for i in range(count + 1))
+
+
+Cutoffs = CutoffRange | tuple[date, ...]
+
+
+class SplitConfig(Frozen):
+    """The cutoffs of the four windows; calibration and validation may be empty (cross-fitted instead)."""
+
+    train: Cutoffs
+    calibration: Cutoffs = ()
+    validation: Cutoffs = ()
+    test: Cutoffs
+
+
+class TuningConfig(Frozen):
+    """Budget of the search for hyperparameters."""
+
+    trials: Annotated[int, Field(ge=0)] = 8
+    seconds: Annotated[float, Field(gt=0)] | None = None
+
+
+class LearnerConfig(Frozen):
+    """Hyperparameters of the boosted trees; the names are LightGBM's."""
+
+    num_leaves: Annotated[int, Field(ge=2, le=255)] = 15
+    max_depth: Annotated[int, Field(ge=-1, le=32)] = 6
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.03
+    n_estimators: PositiveInt = 600
+    min_child_samples: PositiveInt = 40
+    colsample_bytree: Annotated[float, Field(gt=0, le=1)] = 0.5
+    subsample: Annotated[float, Field(gt=0, le=1)] = 0.8
+    reg_lambda: Annotated[float, Field(ge=0)] = 5.0
+    cat_smooth: Annotated[float, Field(ge=0)] = 20.0
+    cat_l2: Annotated[float, Field(ge=0)] = 20.0
+    early_stopping_rounds: PositiveInt = 50
+
+
+class TaskConfig(Frozen):
+    """What every task has."""
+
+    split: SplitConfig | None = Field(None, description="default: laid out from the span of the data")
+    score_as_of: date | None = Field(None, description="default: the end of the data")
+    blocks: tuple[str, ...] | None = Field(None, description="feature blocks to use; default: all of the task's")
+    exclude_features: tuple[str, ...] = ()
+    learner: LearnerConfig = LearnerConfig()
+    tuning: TuningConfig = TuningConfig()
+    alarm_auc: Annotated[float, Field(gt=0.5, le=1)] = 0.97
+    allow_suspected_leak: bool = False
+    bootstrap: PositiveInt = 500
+
+
+class ChurnConfig(TaskConfig):
+    """Customers who bought lately: who will not buy within the horizon?"""
+
+    horizon: PositiveInt = 28
+    active_within: PositiveInt = 56
+
+
+class ConversionConfig(TaskConfig):
+    """Prospects, or customers targeted by a campaign: who will convert?"""
+
+    of: Literal["campaigns", "prospects"] = "campaigns"
+    horizon: PositiveInt = Field(90, description="days; for prospects only: a campaign brings its own end")
+
+
+class NextOfferConfig(TaskConfig):
+    """Customers x product categories: what will a customer buy that he has not bought lately?"""
+
+    horizon: PositiveInt = 28
+    not_bought_within: PositiveInt = 90
+    min_buyers: PositiveInt = 100
+    exclude_categories: tuple[str, ...] = ()
+    negative_share: Annotated[float, Field(gt=0, le=1)] = 0.1
+    top: PositiveInt = 10
+
+
+class TasksConfig(Frozen):
+    """The tasks of a project; one that is absent is not run."""
+
+    churn: ChurnConfig | None = None
+    conversion: ConversionConfig | None = None
+    next_offer: NextOfferConfig | None = None
+
+    def named(self) -> dict[str, TaskConfig]:
+        """The configured tasks by name, in the order of their declaration."""
+        pairs = ((name, getattr(self, name)) for name in type(self).model_fields)
+        return {name: task for name, task in pairs if task is not None}
+
+
+def _known_zone(zone: str) -> str:
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"'{zone}' is not a time zone; use a name such as Europe/Berlin or UTC") from error
+    return zone
+
+
+class Config(Frozen):
+    """A whole project, as read from its YAML file."""
+
+    name: Name
+    time_zone: Annotated[str, AfterValidator(_known_zone)] = "UTC"
+    currency: str = ""
+    seed: int = 0
+    strict: bool = True
+    observed_until: datetime | None = Field(None, description="end of the observed world, local; default: last event")
+    sources: dict[str, str]
+    tables: dict[str, TableMapping]
+    tasks: TasksConfig = TasksConfig()
+    memory_limit: str = "4GB"
+    threads: PositiveInt | None = None
+    folder: Path = Field(Path(), exclude=True, description="where the YAML file lies; set by load_config")
+    home: Path = Field(Path(), exclude=True, description="where results are written; set by load_config")
+
+    @property
+    def zone(self) -> ZoneInfo:
+        """The business time zone."""
+        return ZoneInfo(self.time_zone)
+
+    def resolved(self) -> dict[str, Any]:
+        """The configuration with all defaults filled in, as plain JSON values and without machine paths."""
+        return self.model_dump(mode="json")
+
+    def task(self, name: str) -> TaskConfig:
+        """The configuration of one task; ConfigError where it is not configured."""
+        tasks = self.tasks.named()
+        if name not in tasks:
+            known = ", ".join(tasks) or "none"
+            raise ConfigError(f"task '{name}' is not in the configuration; it has: {known}")
+        return tasks[name]
+
+
+def load_config(path: str | Path) -> Config:
+    """Read and validate a YAML configuration.
+
+    Raises ConfigError with every fault found: a missing file, broken YAML, unknown keys, wrong types.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ConfigError(f"no configuration at {path}; start from configs/template.yaml")
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path} is not readable YAML: {error}") from error
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path} holds no mapping; start from configs/template.yaml")
+    raw |= {"folder": path.resolve().parent, "home": Path(os.environ.get("RAPPORT_HOME", ".")).resolve()}
+    try:
+        return Config.model_validate(raw)
+    except ValidationError as error:
+        raise ConfigError(_explain(path, error)) from error
+
+
+def _explain(path: Path, error: ValidationError) -> str:
+    """One line a fault: where it is, what is wrong there."""
+    lines = [f"{path} has {error.error_count()} fault(s):"]
+    for fault in error.errors():
+        where = ".".join(str(part) for part in fault["loc"] if "Config" not in str(part)) or "(top)"
+        what = "unknown key" if fault["type"] == "extra_forbidden" else fault["msg"].removeprefix("Value error, ")
+        lines.append(f"  {where}: {what}")
+    return "\n".join(lines)
