@@ -1,0 +1,97 @@
+"""The only place that knows which engine runs a query: sqlglot trees in, Arrow out.
+
+`DuckDBEngine` is the embedded default. It keeps to its memory limit by spilling to a folder of its own.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import TracebackType
+
+import duckdb
+import pyarrow as pa
+from sqlglot import exp
+
+from ..errors import DataError
+
+
+class DuckDBEngine:
+    """One DuckDB connection in memory; use it as a context manager, or call `close`.
+
+    Timestamps are naive and mean UTC; the session's time zone is UTC, so that nothing depends on the machine's.
+    """
+
+    dialect = "duckdb"
+
+    def __init__(self, *, memory_limit: str = "4GB", threads: int | None = None) -> None:
+        self._spill = Path(tempfile.mkdtemp(prefix="rapport-spill-"))
+        settings = {"memory_limit": memory_limit, "temp_directory": str(self._spill), "TimeZone": "UTC"}
+        if threads is not None:
+            settings["threads"] = str(threads)
+        self.connection = duckdb.connect(":memory:", config=settings)
+        self.connection.execute("SET enable_progress_bar = false")
+
+    def __enter__(self) -> DuckDBEngine:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connection and remove what it spilled."""
+        self.connection.close()
+        shutil.rmtree(self._spill, ignore_errors=True)
+
+    # -------------------------------------------------------------------------------- tables
+    def add_files(self, name: str, files: Sequence[Path]) -> None:
+        """Make Parquet files known as one table, replacing what had the name."""
+        relation = self.connection.read_parquet([str(file) for file in files], union_by_name=True)
+        relation.create_view(name, replace=True)
+
+    def add_table(self, name: str, table: pa.Table) -> None:
+        """Copy an Arrow table into the engine under a name, replacing what had it."""
+        self.drop(name)
+        self.connection.register("__incoming", table)
+        self.connection.execute(f"CREATE TEMP TABLE {_quoted(name)} AS SELECT * FROM __incoming")
+        self.connection.unregister("__incoming")
+
+    def materialise(self, name: str, tree: exp.Expression) -> None:
+        """Run a query and keep its result as a temporary table, replacing what had the name."""
+        self.drop(name)
+        self._execute(f"CREATE TEMP TABLE {_quoted(name)} AS {self.sql(tree)}")
+
+    def drop(self, name: str) -> None:
+        """Forget a table or view, if there is one of that name."""
+        kinds = self.connection.execute(
+            "SELECT table_type FROM information_schema.tables WHERE table_name = ?", [name]
+        ).fetchall()
+        for (kind,) in kinds:
+            self.connection.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} IF EXISTS {_quoted(name)}")
+
+    # -------------------------------------------------------------------------------- queries
+    def sql(self, tree: exp.Expression) -> str:
+        """The query in this engine's dialect."""
+        return tree.sql(dialect=self.dialect)
+
+    def arrow(self, tree: exp.Expression) -> pa.Table:
+        """Run a query and return all of its rows."""
+        return self._execute(self.sql(tree)).to_arrow_table()
+
+    def batches(self, tree: exp.Expression, rows: int = 100_000) -> Iterator[pa.RecordBatch]:
+        """Run a query and yield its rows in batches, without holding all of them."""
+        yield from self._execute(self.sql(tree)).to_arrow_reader(rows)
+
+    def _execute(self, sql: str) -> duckdb.DuckDBPyConnection:
+        try:
+            return self.connection.execute(sql)
+        except duckdb.OutOfMemoryException as error:
+            raise DataError(f"the memory limit was not enough: {error}; raise memory_limit in the config") from error
+
+
+def _quoted(name: str) -> str:
+    return exp.to_identifier(name, quoted=True).sql(dialect="duckdb")

@@ -1,0 +1,273 @@
+"""What can be said about the past (a feature, a population) and the future (a target), as typed declarations.
+
+A declaration names a table, a key and a measure, never a time condition: the compiler alone writes those. So
+
+>>> Count(last=56) > 0
+Condition(measure=Count(last=(56,), ahead=None, until=None, where=None), operator='>', value=0)
+
+is a population, `Count(ahead=28) == 0` a target, and `Sum("amount", last=(30, 90))` two columns of features.
+Windows are days of the business calendar: `last=30` sees events in (cutoff - 30 days, cutoff], `last=None` all of the
+visible past, `ahead=28` sees (cutoff, cutoff + 28 days], `until="ends_at"` sees up to a column of the population.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+Days = int | None
+Operator = Literal["==", "!=", "<", "<=", ">", ">="]
+Value = str | int | float | bool
+
+
+# ------------------------------------------------------------------------------------------- which events
+@dataclass(frozen=True)
+class Predicate:
+    """A test on one column of an event; join several with `&`."""
+
+    column: str
+    operator: Operator | Literal["in"]
+    value: Value | tuple[Value, ...]
+
+    def __and__(self, other: Predicate | Conjunction) -> Conjunction:
+        return Conjunction((self,)) & other
+
+
+@dataclass(frozen=True)
+class Conjunction:
+    """Predicates that must all hold."""
+
+    parts: tuple[Predicate, ...]
+
+    def __and__(self, other: Predicate | Conjunction) -> Conjunction:
+        return Conjunction(self.parts + (other.parts if isinstance(other, Conjunction) else (other,)))
+
+
+@dataclass(frozen=True, eq=False)
+class Column:
+    """A column of an event, to be compared: `Column("kind") == "complaint"`."""
+
+    name: str
+
+    def __eq__(self, value: object) -> Predicate:  # type: ignore[override]
+        return Predicate(self.name, "==", value)  # type: ignore[arg-type]
+
+    def __ne__(self, value: object) -> Predicate:  # type: ignore[override]
+        return Predicate(self.name, "!=", value)  # type: ignore[arg-type]
+
+    def __gt__(self, value: Value) -> Predicate:
+        return Predicate(self.name, ">", value)
+
+    def __ge__(self, value: Value) -> Predicate:
+        return Predicate(self.name, ">=", value)
+
+    def __lt__(self, value: Value) -> Predicate:
+        return Predicate(self.name, "<", value)
+
+    def __le__(self, value: Value) -> Predicate:
+        return Predicate(self.name, "<=", value)
+
+    def is_in(self, *values: Value) -> Predicate:
+        """True where the column has one of the values."""
+        return Predicate(self.name, "in", values)
+
+
+# ------------------------------------------------------------------------------------------- what is measured
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Measure:
+    """Something measured over the events of one key: how many, how much, how long ago.
+
+    `last` is one window or several, in days; `ahead` and `until` make it a target.
+    """
+
+    last: tuple[Days, ...] = (None,)
+    ahead: int | None = None
+    until: str | None = None
+    where: Predicate | Conjunction | None = None
+
+    def __post_init__(self) -> None:
+        windows = self.last if isinstance(self.last, tuple) else (self.last,)
+        object.__setattr__(self, "last", windows)
+        if self.ahead is not None and self.until is not None:
+            raise ValueError("a measure looks ahead by days or until a column, not both")
+        if any(days is not None and days <= 0 for days in (*windows, self.ahead)):
+            raise ValueError("a window is a positive number of days, or None for all of the visible past")
+
+    @property
+    def looks_ahead(self) -> bool:
+        """True for a target: it sees events after the cutoff and none before."""
+        return self.ahead is not None or self.until is not None
+
+    def __eq__(self, value: object) -> Condition:  # type: ignore[override]
+        return Condition(self, "==", value)  # type: ignore[arg-type]
+
+    __hash__ = object.__hash__
+
+    def __gt__(self, value: float) -> Condition:
+        return Condition(self, ">", value)
+
+    def __ge__(self, value: float) -> Condition:
+        return Condition(self, ">=", value)
+
+    def __lt__(self, value: float) -> Condition:
+        return Condition(self, "<", value)
+
+    def __le__(self, value: float) -> Condition:
+        return Condition(self, "<=", value)
+
+
+@dataclass(frozen=True)
+class Condition:
+    """A measure compared with a number: a population or a target."""
+
+    measure: Measure
+    operator: Operator
+    value: float
+
+
+@dataclass(frozen=True, eq=False)
+class Count(Measure):
+    """Number of events."""
+
+
+@dataclass(frozen=True, eq=False)
+class Visits(Measure):
+    """Number of visits: distinct order_id where the table has one, else distinct timestamps."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sum(Measure):
+    """Sum of a column; 0 where there is no event."""
+
+    column: str
+
+
+@dataclass(frozen=True, eq=False)
+class Mean(Measure):
+    """Mean of a column over events; missing where there is none."""
+
+    column: str
+
+
+@dataclass(frozen=True, eq=False)
+class Largest(Measure):
+    """Largest value of a column; missing where there is no event."""
+
+    column: str
+
+
+@dataclass(frozen=True, eq=False)
+class DaysSinceLast(Measure):
+    """Days from the last event to the cutoff, with fractions; missing where there is none."""
+
+
+@dataclass(frozen=True, eq=False)
+class DaysSinceFirst(Measure):
+    """Days from the first event to the cutoff, with fractions; missing where there is none."""
+
+
+@dataclass(frozen=True, eq=False)
+class GapMean(Measure):
+    """Mean days between consecutive visits; missing below two visits."""
+
+
+@dataclass(frozen=True, eq=False)
+class GapSpread(Measure):
+    """Sample standard deviation of the days between consecutive visits; missing below three visits."""
+
+
+@dataclass(frozen=True, eq=False)
+class Distinct(Measure):
+    """Number of distinct values of a column (missing values do not count)."""
+
+    column: str
+
+
+@dataclass(frozen=True, eq=False)
+class TopShare(Measure):
+    """Share of the largest value of `of` in the total of `column`; missing where the total is not positive."""
+
+    column: str
+    of: str
+
+
+@dataclass(frozen=True, eq=False)
+class Latest(Measure):
+    """Value of a column at the last event; among equal times the largest value, so that engines agree."""
+
+    column: str
+
+
+# ------------------------------------------------------------------------------------------- from column to column
+@dataclass(frozen=True)
+class Ratio:
+    """One feature over another; missing where the divisor is zero or missing."""
+
+    numerator: str
+    denominator: str
+
+
+@dataclass(frozen=True)
+class Attribute:
+    """A column of the population's own row, or of the table that describes the key (profile data)."""
+
+    column: str
+
+
+Declaration = Measure | Ratio | Attribute
+Kind = Literal["number", "category"]
+
+
+@dataclass(frozen=True)
+class Feature:
+    """One declaration and what a reader must know of it.
+
+    `name` may hold `{window}` (30d, life); a measure with several windows yields one column for each. `words` is the
+    template of its reason in plain English: `{value}`, `{typical}` (the training median) and the name of any other
+    feature of the row stand for their values, written with their units.
+    """
+
+    name: str
+    what: Declaration
+    definition: str
+    unit: str = ""
+    words: str = ""
+    family: str = ""
+    kind: Kind = "number"
+
+
+@dataclass(frozen=True)
+class FeatureColumn:
+    """One column of a snapshot, described: the entry of the feature dictionary.
+
+    `family` groups the columns that say one thing: their contributions are summed into one reason. `unit` is one of
+    "days", "currency", "share", "count", "" (or any word that is printed behind the number); `window` is in days,
+    None for the whole past or where there is no window.
+    """
+
+    name: str
+    block: str
+    family: str
+    kind: Kind = "number"
+    unit: str = ""
+    window: int | None = None
+    definition: str = ""
+    words: str = ""
+
+
+@dataclass(frozen=True)
+class Group:
+    """Features over one table with one key, such as ("customer_id",) or ("customer_id", "category")."""
+
+    table: str
+    key: tuple[str, ...]
+    features: tuple[Feature, ...]
+
+
+@dataclass(frozen=True)
+class Block:
+    """One family of feature declarations: the content of one module of `features/blocks/`."""
+
+    name: str
+    groups: tuple[Group, ...] = ()
+    derived: tuple[Feature, ...] = field(default=())
