@@ -28,11 +28,12 @@ class DuckDBEngine:
 
     def __init__(self, *, memory_limit: str = "4GB", threads: int | None = None) -> None:
         self._spill = Path(tempfile.mkdtemp(prefix="rapport-spill-"))
-        settings = {"memory_limit": memory_limit, "temp_directory": str(self._spill), "TimeZone": "UTC"}
+        settings = {"memory_limit": memory_limit, "temp_directory": str(self._spill)}
         if threads is not None:
             settings["threads"] = str(threads)
         self.connection = duckdb.connect(":memory:", config=settings)
         self.connection.execute("SET enable_progress_bar = false")
+        self.connection.execute("SET TimeZone = 'UTC'")
 
     def __enter__(self) -> DuckDBEngine:
         return self
