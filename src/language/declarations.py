@@ -12,7 +12,7 @@ visible past, `ahead=28` sees (cutoff, cutoff + 28 days], `until="ends_at"` sees
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 Days = int | None
@@ -208,13 +208,21 @@ class Ratio:
 
 
 @dataclass(frozen=True)
+class DaysBetween:
+    """Days from one timestamp of the population's row to another."""
+
+    start: str
+    end: str
+
+
+@dataclass(frozen=True)
 class Attribute:
-    """A column of the population's own row, or of the table that describes the key (profile data)."""
+    """A column of the population's own row, or of the table that describes its key (profile data)."""
 
     column: str
 
 
-Declaration = Measure | Ratio | Attribute
+Declaration = Measure | Ratio | DaysBetween | Attribute
 Kind = Literal["number", "category"]
 
 
@@ -257,17 +265,80 @@ class FeatureColumn:
 
 @dataclass(frozen=True)
 class Group:
-    """Features over one table with one key, such as ("customer_id",) or ("customer_id", "category")."""
+    """Features over one table with one key, such as ("customer_id",) or ("customer_id", "category").
+
+    With `planned`, rows are plans (contacts, campaigns, offers): visible from `known_at` on, even before they happen,
+    and read only for what was planned. With `through="offers"`, events count where their product is among the offers
+    of the key's campaign.
+    """
 
     table: str
     key: tuple[str, ...]
     features: tuple[Feature, ...]
+    planned: bool = False
+    through: str | None = None
 
 
 @dataclass(frozen=True)
 class Block:
-    """One family of feature declarations: the content of one module of `features/blocks/`."""
+    """One family of feature declarations: the content of one module of `features/blocks/`.
+
+    `derived` features are computed from columns of any block that is in use.
+    """
 
     name: str
     groups: tuple[Group, ...] = ()
-    derived: tuple[Feature, ...] = field(default=())
+    derived: tuple[Feature, ...] = ()
+
+
+# ------------------------------------------------------------------------------------------- who and what is predicted
+@dataclass(frozen=True)
+class Seen:
+    """Every value of the key with at least one visible event in the table."""
+
+    table: str
+    key: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Pairs:
+    """Every combination of what two others have seen."""
+
+    left: Seen
+    right: Seen
+
+
+@dataclass(frozen=True)
+class Planned:
+    """The rows of a table of plans, each at its own cutoff: the moment `at` for which it was planned.
+
+    To train, a row counts if it was known by then; to score as of a day, the rows known by that day and not begun
+    before it count. `until` is the column where the row's target window ends, `carry` names planned columns that
+    become part of the population's rows.
+    """
+
+    table: str
+    key: tuple[str, ...]
+    at: str
+    until: str
+    carry: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Requirement:
+    """A condition on the events of one table with one key; also the form of a target."""
+
+    table: str
+    key: tuple[str, ...]
+    condition: Condition
+
+
+Universe = Seen | Pairs | Planned
+
+
+@dataclass(frozen=True)
+class Population:
+    """Who is eligible at a cutoff: a universe, less whoever fails a requirement."""
+
+    universe: Universe
+    requirements: tuple[Requirement, ...] = ()

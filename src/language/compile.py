@@ -1,0 +1,258 @@
+"""From declarations to sqlglot trees.
+
+A group of features becomes one SELECT with a row for each value of its key. It is made of parts, each of which computes
+the columns that can share one pass over the events: direct aggregates; measures over visits; distinct values, reduced
+first to the last time of each value, so that one pass serves all windows; shares, reduced first to sums by value.
+
+Every sum runs over exact decimals or integers, never over floating-point numbers: so a value does not depend on the
+order in which rows arrive, on threads, or on the engine, to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from sqlglot import exp
+
+from .declarations import (
+    Condition,
+    Count,
+    DaysSinceFirst,
+    DaysSinceLast,
+    Distinct,
+    Feature,
+    GapMean,
+    GapSpread,
+    Group,
+    Largest,
+    Latest,
+    Mean,
+    Measure,
+    Requirement,
+    Sum,
+    TopShare,
+    Visits,
+)
+from .expressions import (
+    COMPARISONS,
+    ZERO,
+    case_when,
+    conditions,
+    days,
+    div,
+    filtered,
+    number,
+    predicates,
+    ratio,
+    seconds,
+    total,
+)
+from .moments import Moment
+from .sight import Columns, Sight
+
+SECONDS_A_DAY = "86400e0"
+
+
+@dataclass(frozen=True)
+class Output:
+    """One column of a compiled group: what is measured, in which window, under which name."""
+
+    name: str
+    measure: Measure
+    window: int | None
+
+    def named(self, value: exp.Expression) -> exp.Expression:
+        """The value under the column's name."""
+        return exp.alias_(value, self.name, quoted=True)
+
+
+def outputs(group: Group) -> tuple[Output, ...]:
+    """The columns that a group yields, one for each measure and window."""
+    return tuple(
+        Output(column_name(feature, window), feature.what, window)
+        for feature in group.features
+        if isinstance(feature.what, Measure)
+        for window in feature.what.last
+    )
+
+
+def column_name(feature: Feature, window: int | None) -> str:
+    """The name of a feature's column: `{window}` becomes 30d, or life for all of the past."""
+    return feature.name.format(window="life" if window is None else f"{window}d")
+
+
+@dataclass(frozen=True)
+class Part:
+    """A query with one row for each key in sight, and the columns that it computes."""
+
+    key: tuple[str, ...]
+    columns: tuple[Output, ...]
+    query: exp.Select
+
+
+def compile_group(group: Group, moment: Moment, columns: Columns) -> list[Part]:
+    """The queries that compute a group's columns; join each to the spine on its key (and cutoff, where it has one).
+
+    `columns` are the columns of the tables at hand, by table. Keys without an event in sight have no row.
+    """
+    sight = Sight(group, moment, columns)
+    shared: dict[tuple[str, ...], list[Output]] = {}
+    for output in outputs(group):
+        shared.setdefault(_part(output.measure), []).append(output)
+    return [Part(sight.keys, tuple(members), _PLANS[plan[0]](sight, members)) for plan, members in shared.items()]
+
+
+def compile_requirement(requirement: Requirement, moment: Moment, columns: Columns) -> exp.Select:
+    """The keys in sight (and cutoffs) with the measured value in a column `value`; compare it with `holds`."""
+    measure = requirement.condition.measure
+    feature = Feature("value", measure, definition="")
+    (part,) = compile_group(Group(requirement.table, requirement.key, (feature,)), moment, columns)
+    return part.query
+
+
+def is_zero_without_events(measure: Measure) -> bool:
+    """True for counts and sums, which are zero where nothing happened; other measures are missing there."""
+    return isinstance(measure, Count | Visits | Sum | Distinct)
+
+
+def holds(condition: Condition, value: exp.Expression) -> exp.Expression:
+    """The comparison itself; a key without events counts as zero in counts and sums, and fails any other test."""
+    if is_zero_without_events(condition.measure):
+        value = exp.Coalesce(this=value, expressions=[ZERO.copy()])
+    return COMPARISONS[condition.operator](this=value, expression=exp.convert(condition.value))
+
+
+def _part(measure: Measure) -> tuple[str, ...]:
+    """Measures of the same part share one pass: the plan that computes them, and what they must have in common."""
+    match measure:
+        case Visits() | GapMean() | GapSpread():
+            return ("visits", repr(measure.where))
+        case Distinct():
+            return ("distinct", measure.column, repr(measure.where))
+        case TopShare():
+            return ("share", measure.column, measure.of, repr(measure.where))
+    return ("direct",)
+
+
+# ------------------------------------------------------------------------------------------- the plans
+def _direct(sight: Sight, members: Sequence[Output]) -> exp.Select:
+    needed = {name for output in members for name in _columns_of(output.measure)}
+    events = sight.events([output.measure for output in members], needed)
+    values = [output.named(_aggregate(sight, output)) for output in members]
+    return exp.select(*sight.keys, *values).from_(events).group_by(*sight.keys)
+
+
+def _aggregate(sight: Sight, output: Output) -> exp.Expression:
+    measure, seen = output.measure, sight.within(output.measure, output.window)
+    match measure:
+        case Count():
+            return filtered(exp.Count(this=exp.Star()), seen)
+        case Sum():
+            return number(exp.Coalesce(this=filtered(total(measure.column), seen), expressions=[ZERO.copy()]))
+        case Mean():
+            count = exp.Count(this=exp.column(measure.column))
+            return ratio(filtered(total(measure.column), seen), filtered(count, seen))
+        case Largest():
+            return number(filtered(exp.Max(this=exp.column(measure.column)), seen))
+        case DaysSinceLast():
+            return days(filtered(exp.Max(this=exp.column("at")), seen), sight.cutoff())
+        case DaysSinceFirst():
+            return days(filtered(exp.Min(this=exp.column("at")), seen), sight.cutoff())
+        case Latest():
+            value = exp.column(measure.column)
+            order = exp.Struct(expressions=[exp.column("at"), value.copy()])
+            return filtered(exp.ArgMax(this=value, expression=order), [*seen, _known(value)])
+    raise TypeError(f"{type(measure).__name__} is not a direct aggregate")
+
+
+def _visits(sight: Sight, members: Sequence[Output]) -> exp.Select:
+    """Events reduced to visits, with the gap to the visit before; a gap belongs to the windows of its later visit."""
+    measures = [output.measure for output in members]
+    where = measures[0].where
+    visit = "order_id" if "order_id" in sight.columns[sight.group.table] else "at"
+    needed = {visit} | {predicate.column for predicate in predicates(where)}
+    gaps_wanted = any(isinstance(measure, GapMean | GapSpread) for measure in measures)
+    events = sight.events(measures, needed, whole_past=gaps_wanted)
+    carried = [*sight.keys, *sight.edges(measures)]
+    moment = [] if visit == "at" else [exp.alias_(exp.Min(this=exp.column("at")), "at")]
+    visits = exp.select(*carried, *(moment or ["at"])).from_(events).where(*conditions(where))
+    visits = visits.group_by(*carried, visit)
+    before = exp.Window(
+        this=exp.Lag(this=exp.column("at")),
+        partition_by=[exp.column(key) for key in sight.keys],
+        order=exp.Order(expressions=[exp.Ordered(this=exp.column("at"))]),
+    )
+    gap = exp.alias_(seconds(before, exp.column("at")), "gap")
+    gaps = exp.select(*carried, "at", gap).from_(visits.subquery("w")).subquery("g")
+    values = [output.named(_over_visits(sight, output)) for output in members]
+    return exp.select(*sight.keys, *values).from_(gaps).group_by(*sight.keys)
+
+
+def _over_visits(sight: Sight, output: Output) -> exp.Expression:
+    seen, gap = sight.since(output.measure, output.window), exp.column("gap")
+    count, summed = filtered(exp.Count(this=gap), seen), filtered(exp.Sum(this=gap), seen)
+    day = exp.Literal.number(SECONDS_A_DAY)
+    match output.measure:
+        case Visits():
+            return filtered(exp.Count(this=exp.Star()), seen)
+        case GapMean():
+            return div(ratio(summed, count), day)
+        case GapSpread():
+            squared = number(filtered(exp.Sum(this=exp.Mul(this=gap, expression=gap)), seen))
+            deviation = exp.Sub(this=squared, expression=ratio(exp.Mul(this=number(summed), expression=summed), count))
+            deviation = exp.Greatest(this=deviation, expressions=[ZERO.copy()])
+            variance = ratio(deviation, exp.paren(exp.Sub(this=count, expression=exp.Literal.number(1))))
+            enough = exp.GTE(this=count, expression=exp.Literal.number(2))
+            return case_when(enough, div(exp.Sqrt(this=variance), day))
+    raise TypeError(f"{type(output.measure).__name__} is not measured over visits")
+
+
+def _distinct(sight: Sight, members: Sequence[Output]) -> exp.Select:
+    measures = [output.measure for output in members]
+    measure = measures[0]
+    assert isinstance(measure, Distinct)
+    events = sight.events(measures, _columns_of(measure))
+    carried = [*sight.keys, *sight.edges(measures)]
+    last = exp.select(*carried, exp.alias_(exp.Max(this=exp.column("at")), "at")).from_(events)
+    last = last.where(_known(exp.column(measure.column)), *conditions(measure.where))
+    last = last.group_by(*carried, measure.column)
+    values = [m.named(filtered(exp.Count(this=exp.Star()), sight.since(m.measure, m.window))) for m in members]
+    return exp.select(*sight.keys, *values).from_(last.subquery("d")).group_by(*sight.keys)
+
+
+def _share(sight: Sight, members: Sequence[Output]) -> exp.Select:
+    measures = [output.measure for output in members]
+    measure = measures[0]
+    assert isinstance(measure, TopShare)
+    events = sight.events(measures, _columns_of(measure))
+    sums = [output.named(filtered(total(measure.column), sight.within(measure, output.window))) for output in members]
+    by_value = exp.select(*sight.keys, *sums).from_(events).group_by(*sight.keys, measure.of).subquery("b")
+    return exp.select(*sight.keys, *map(_largest_share, members)).from_(by_value).group_by(*sight.keys)
+
+
+def _largest_share(output: Output) -> exp.Expression:
+    value = exp.column(output.name, quoted=True)
+    positive = exp.GT(this=exp.Sum(this=value), expression=ZERO.copy())
+    return output.named(case_when(positive, ratio(exp.Max(this=value), exp.Sum(this=value))))
+
+
+_PLANS: dict[str, Callable[[Sight, Sequence[Output]], exp.Select]] = {
+    "direct": _direct,
+    "visits": _visits,
+    "distinct": _distinct,
+    "share": _share,
+}
+
+
+def _columns_of(measure: Measure) -> set[str]:
+    named: set[str] = set()
+    if isinstance(measure, Sum | Mean | Largest | Latest | Distinct | TopShare):
+        named.add(measure.column)
+    if isinstance(measure, TopShare):
+        named.add(measure.of)
+    return named | {predicate.column for predicate in predicates(measure.where)}
+
+
+def _known(value: exp.Expression) -> exp.Expression:
+    return exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))

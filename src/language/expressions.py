@@ -1,0 +1,87 @@
+"""Small sqlglot expressions that the compiler and the population share."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlglot import exp
+
+from .declarations import Conjunction, Predicate
+
+COMPARISONS = {"==": exp.EQ, "!=": exp.NEQ, "<": exp.LT, "<=": exp.LTE, ">": exp.GT, ">=": exp.GTE}
+MICROSECONDS_A_DAY = "8.64e10"
+ZERO = exp.Literal.number(0)
+
+
+def predicates(where: Predicate | Conjunction | None) -> tuple[Predicate, ...]:
+    """The single predicates of a condition on events, which may be none."""
+    if where is None:
+        return ()
+    return where.parts if isinstance(where, Conjunction) else (where,)
+
+
+def conditions(where: Predicate | Conjunction | None) -> list[exp.Expression]:
+    """The predicates as SQL."""
+    tests: list[exp.Expression] = []
+    for predicate in predicates(where):
+        column = exp.column(predicate.column)
+        if predicate.operator == "in":
+            assert isinstance(predicate.value, tuple)
+            tests.append(exp.In(this=column, expressions=[exp.convert(value) for value in predicate.value]))
+        else:
+            tests.append(COMPARISONS[predicate.operator](this=column, expression=exp.convert(predicate.value)))
+    return tests
+
+
+def case_when(test: exp.Expression, value: exp.Expression) -> exp.Expression:
+    """The value where the test holds, else missing."""
+    return exp.Case(ifs=[exp.If(this=test, true=value)])
+
+
+def equal(left: exp.Expression, right: exp.Expression) -> exp.Expression:
+    """Left = right."""
+    return exp.EQ(this=left, expression=right)
+
+
+def filtered(aggregate: exp.Expression, tests: Sequence[exp.Expression]) -> exp.Expression:
+    """An aggregate over the rows that meet all conditions."""
+    if not tests:
+        return aggregate
+    return exp.Filter(this=aggregate, expression=exp.Where(this=exp.and_(*tests)))
+
+
+def total(column: str) -> exp.Expression:
+    """The sum of a column."""
+    return exp.Sum(this=exp.column(column))
+
+
+def number(value: exp.Expression) -> exp.Expression:
+    """As a double."""
+    return exp.cast(value, "double")
+
+
+def div(left: exp.Expression, right: exp.Expression) -> exp.Expression:
+    """Left / right."""
+    return exp.Div(this=left, expression=right)
+
+
+def ratio(numerator: exp.Expression, denominator: exp.Expression) -> exp.Expression:
+    """A division of doubles that is missing where the divisor is zero."""
+    return div(number(numerator), exp.Nullif(this=number(denominator), expression=ZERO.copy()))
+
+
+def micros(value: exp.Expression) -> exp.Expression:
+    """Microseconds since 1970."""
+    return exp.Anonymous(this="EPOCH_US", expressions=[value])
+
+
+def days(earlier: exp.Expression, later: exp.Expression) -> exp.Expression:
+    """Days between two timestamps, with fractions."""
+    difference = exp.paren(exp.Sub(this=micros(later), expression=micros(earlier)))
+    return div(difference, exp.Literal.number(MICROSECONDS_A_DAY))
+
+
+def seconds(earlier: exp.Expression, later: exp.Expression) -> exp.Expression:
+    """Whole seconds between two timestamps, as an integer: their sums are exact."""
+    difference = exp.paren(exp.Sub(this=micros(later), expression=micros(earlier)))
+    return exp.IntDiv(this=difference, expression=exp.Literal.number(1_000_000))

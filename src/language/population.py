@@ -1,0 +1,71 @@
+"""Who is eligible at a cutoff, and what became of him: populations and targets as sqlglot trees.
+
+The universe comes first and becomes the spine, a table with one row for each key and cutoff; requirements and target
+are measured for the spine's rows and joined to it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+
+from sqlglot import exp
+
+from .compile import compile_requirement, holds
+from .declarations import Count, Group, Pairs, Planned, Requirement, Seen
+from .expressions import equal
+from .moments import SPINE, Moment, PerRow, Shared, timestamp
+from .sight import Columns, Sight
+
+
+def compile_universe(universe: Seen | Pairs, moment: Shared, columns: Columns) -> exp.Select:
+    """The keys of the universe as of a shared cutoff, with the cutoff beside them."""
+    if isinstance(universe, Seen):
+        return _seen(universe, moment, columns).select(exp.alias_(moment.at(), "cutoff"))
+    left, right = (_seen(side, moment, columns) for side in (universe.left, universe.right))
+    keys = [exp.column(key, side) for side, seen in (("l", universe.left), ("r", universe.right)) for key in seen.key]
+    query = exp.select(*keys, exp.alias_(moment.at(), "cutoff")).from_(left.subquery("l"))
+    return query.join(right.subquery("r"), join_type="cross")
+
+
+def _seen(seen: Seen, moment: Shared, columns: Columns) -> exp.Select:
+    events = Sight(Group(seen.table, seen.key, ()), moment, columns).events([Count()], set())
+    known = [exp.Not(this=exp.Is(this=exp.column(key), expression=exp.Null())) for key in seen.key]
+    return exp.select(*seen.key).distinct().from_(events).where(*known)
+
+
+def compile_plans(universe: Planned, first: datetime, last: datetime, as_of: datetime | None) -> exp.Select:
+    """The plans that begin in [first, last], each at its own cutoff; or as of a moment, those known and not yet begun.
+
+    `window_end` is where a row's target window ends.
+    """
+    at, known_at = exp.column(universe.at), exp.column("known_at")
+    cutoff = at if as_of is None else timestamp(as_of)
+    carried = [exp.column(name) for name in dict.fromkeys((universe.at, universe.until, *universe.carry))]
+    query = exp.select(*universe.key, exp.alias_(cutoff, "cutoff"), *carried)
+    query = query.select(exp.alias_(exp.column(universe.until), "window_end")).distinct()
+    begins = exp.Between(this=at.copy(), low=timestamp(first), high=timestamp(last))
+    return query.from_(universe.table).where(begins, exp.LTE(this=known_at, expression=cutoff.copy()))
+
+
+def compile_spine(
+    requirements: Sequence[Requirement], target: Requirement | None, moment: Moment, columns: Columns
+) -> exp.Select:
+    """The spine's rows that meet every requirement, with a column `target` (0 or 1) where a target is given."""
+    query = exp.select("s.*").from_(exp.to_table(SPINE).as_("s"))
+    for index, requirement in enumerate(requirements):
+        query = _measured(query, requirement, f"r{index}", moment, columns)
+        query = query.where(holds(requirement.condition, exp.column("value", f"r{index}")))
+    if target is not None:
+        query = _measured(query, target, "t", moment, columns)
+        query = query.select(
+            exp.alias_(exp.cast(holds(target.condition, exp.column("value", "t")), "tinyint"), "target")
+        )
+    return query
+
+
+def _measured(query: exp.Select, requirement: Requirement, alias: str, moment: Moment, columns: Columns) -> exp.Select:
+    keys = (*requirement.key, *(("cutoff",) if isinstance(moment, PerRow) else ()))
+    on = exp.and_(*(equal(exp.column(key, alias), exp.column(key, "s")) for key in keys))
+    measured = compile_requirement(requirement, moment, columns)
+    return query.join(measured.subquery(alias), on=on, join_type="left")

@@ -1,0 +1,102 @@
+"""Which events a measure may see: every time condition of the project is written in this module.
+
+A `Sight` stands for the events of one table and key at one moment. With a `Shared` moment, the cutoff and the edges
+of windows are literals; with `PerRow`, events are joined to the spine and carry its cutoff and edges along.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from sqlglot import exp
+
+from .declarations import Group, Measure
+from .expressions import conditions, equal
+from .moments import SPINE, Moment, PerRow, edge_name
+
+Columns = Mapping[str, Mapping[str, str]]
+
+
+def edges_needed(measures: Sequence[Measure]) -> list[int]:
+    """Offsets in days from the cutoff that the measures look at: negative ones into the past."""
+    past = {-window for measure in measures for window in measure.last if window is not None}
+    return sorted(past | {measure.ahead for measure in measures if measure.ahead is not None})
+
+
+class Sight:
+    """The events of a group's table in sight at a moment, as a subquery with keys, `at` and the needed columns."""
+
+    def __init__(self, group: Group, moment: Moment, columns: Columns) -> None:
+        self.group, self.moment, self.columns = group, moment, columns
+        self.per_row = isinstance(moment, PerRow)
+        self.keys = (*group.key, *(("cutoff",) if self.per_row else ()))
+
+    def edges(self, measures: Sequence[Measure]) -> list[str]:
+        """The spine's edge columns that ride along with the events."""
+        return [edge_name(days) for days in edges_needed(measures)] if self.per_row else []
+
+    def cutoff(self) -> exp.Expression:
+        """The cutoff, as seen from outside the subquery."""
+        return exp.column("cutoff") if self.per_row else self.moment.at()
+
+    def within(self, measure: Measure, window: int | None) -> list[exp.Expression]:
+        """The conditions of one measure and window on the events in sight."""
+        return [*conditions(measure.where), *self.since(measure, window)]
+
+    def since(self, measure: Measure, window: int | None) -> list[exp.Expression]:
+        """The condition that an event lies in the window: after its open beginning."""
+        if window is None or measure.looks_ahead or self.group.planned:
+            return []
+        edge = exp.column(edge_name(-window)) if self.per_row else self.moment.edge(-window)
+        return [exp.GT(this=exp.column("at"), expression=edge)]
+
+    def events(self, measures: Sequence[Measure], needed: set[str], *, whole_past: bool = False) -> exp.Subquery:
+        """The events that any of the measures may see; with `whole_past`, not cut at the longest window."""
+        table = self.columns[self.group.table]
+        event = exp.to_table(self.group.table).as_("e")
+        at = "at" if "at" in table else "known_at"
+        selected = [exp.alias_(exp.column(at, "e"), "at")]
+        selected += [exp.column(name, "e") for name in sorted(needed - {"at", *self.keys})]
+        if self.per_row:
+            until = sorted({measure.until for measure in measures if measure.until})
+            carried = [*self.keys, *self.edges(measures), *until]
+            query = exp.select(*(exp.column(name, "s") for name in carried), *selected)
+            query = query.from_(exp.select(*map(exp.column, carried)).distinct().from_(SPINE).subquery("s"))
+            query = self._join(query, event)
+        else:
+            query = exp.select(*(exp.column(key, "e") for key in self.keys), *selected).from_(event)
+        return query.where(*self._visible(measures, table, whole_past)).subquery("v")
+
+    def _join(self, query: exp.Select, event: exp.Expression) -> exp.Select:
+        """The spine's keys joined to their events: directly, or through the products that a campaign offers."""
+        if self.group.through is None:
+            return query.join(event, on=exp.and_(*(_same(key, "e") for key in self.group.key)))
+        own = [key for key in self.group.key if key in self.columns[self.group.table]]
+        offered = [key for key in self.group.key if key not in own]
+        terms = exp.select(*offered, "product_id", exp.alias_(exp.Min(this=exp.column("known_at")), "known_at"))
+        terms = terms.from_(exp.to_table(self.group.through)).group_by(*offered, "product_id")
+        known = exp.LTE(this=exp.column("known_at", "o"), expression=self.moment.at())
+        query = query.join(terms.subquery("o"), on=exp.and_(*(_same(key, "o") for key in offered), known))
+        product = equal(exp.column("product_id", "e"), exp.column("product_id", "o"))
+        return query.join(event, on=exp.and_(*(_same(key, "e") for key in own), product))
+
+    def _visible(self, measures: Sequence[Measure], table: Mapping[str, str], whole_past: bool) -> list[exp.Expression]:
+        at, known_at, cutoff = exp.column("at", "e"), exp.column("known_at", "e"), self.moment.at()
+        if self.group.planned:
+            return [exp.LTE(this=known_at, expression=cutoff)]
+        if any(measure.looks_ahead for measure in measures):
+            (target,) = measures
+            end = exp.column(target.until, "s") if target.until else self.moment.edge(target.ahead or 0)
+            return [exp.GT(this=at, expression=cutoff), exp.LTE(this=at, expression=end)]
+        visible: list[exp.Expression] = [exp.LTE(this=at, expression=cutoff)]
+        if "known_at" in table:
+            visible.append(exp.LTE(this=known_at, expression=cutoff))
+        windows = [window for measure in measures for window in measure.last]
+        if not whole_past and None not in windows:
+            longest = max(window for window in windows if window is not None)
+            visible.append(exp.GT(this=at, expression=self.moment.edge(-longest)))
+        return visible
+
+
+def _same(key: str, table: str) -> exp.Expression:
+    return equal(exp.column(key, table), exp.column(key, "s"))

@@ -1,0 +1,27 @@
+"""The questions that Rapport answers, one module each: who is asked about, what is predicted, how far ahead.
+
+`declare(name, config)` gives the declared task for its part of the configuration.
+"""
+
+from __future__ import annotations
+
+from ..config import ChurnConfig, ConversionConfig, NextOfferConfig, TaskConfig
+from ..errors import ConfigError
+from .base import Task
+from .churn import churn
+from .conversion import conversion
+from .next_offer import next_offer
+
+__all__ = ["Task", "declare"]
+
+
+def declare(name: str, config: TaskConfig) -> Task:
+    """The task of this name under its configuration; ConfigError for a name that no module declares."""
+    match config:
+        case ChurnConfig():
+            return churn(config)
+        case ConversionConfig():
+            return conversion(config)
+        case NextOfferConfig():
+            return next_offer(config)
+    raise ConfigError(f"no task is called '{name}'")

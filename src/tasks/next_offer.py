@@ -1,0 +1,42 @@
+"""Next offer: the product categories that a customer has not bought lately, ranked by how likely he is to buy them."""
+
+from __future__ import annotations
+
+from ..config import NextOfferConfig
+from ..language.declarations import Column, Count, Distinct, Pairs, Population, Requirement, Seen
+from .base import Task
+
+CUSTOMER, CATEGORY, PAIR = ("customer_id",), ("category",), ("customer_id", "category")
+
+
+def next_offer(config: NextOfferConfig) -> Task:
+    """Population: customers x categories with enough buyers, not bought lately. Target: bought within the horizon."""
+    requirements = [
+        Requirement("transactions", CATEGORY, Distinct(column="customer_id") >= config.min_buyers),
+        Requirement("transactions", PAIR, Count(last=(config.not_bought_within,)) == 0),
+    ]
+    if config.exclude_categories:
+        unwanted = Column("category").is_in(*config.exclude_categories)
+        requirements.append(Requirement("transactions", CATEGORY, Count(where=unwanted) == 0))
+    return Task(
+        name="next_offer",
+        question=f"What will each customer buy in the next {config.horizon} days that he has not bought lately?",
+        population_text=(
+            f"every customer with every category that he has not bought in {config.not_bought_within} days and that at "
+            f"least {config.min_buyers} customers have bought"
+        ),
+        target_text=f"the customer buys the category in the {config.horizon} days after the cutoff",
+        keys=PAIR,
+        population=Population(
+            Pairs(Seen("transactions", CUSTOMER), Seen("transactions", CATEGORY)), tuple(requirements)
+        ),
+        target=Requirement("transactions", PAIR, Count(ahead=config.horizon) > 0),
+        horizon=config.horizon,
+        blocks=("offers", "spending", "rhythm", "breadth", "profile"),
+        primary_metric="map_at_10",
+        rule_text="the categories that most customers bought lately, the same list for everyone",
+        rule=("category_buyers_28d",),
+        ranks_within="category",
+        negative_share=config.negative_share,
+        top=config.top,
+    )
