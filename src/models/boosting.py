@@ -1,0 +1,120 @@
+"""LightGBM as Rapport uses it: deterministic, on encoded matrices, the model as text.
+
+The booster that is evaluated is the one that is saved: training ends by writing the text, and what scores is read
+from that text, so that a model in memory and the same model from a folder agree to the bit.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+
+from ..config import LearnerConfig
+from ..errors import ModelError
+from .base import Floats
+from .encoding import Encoder
+
+CHUNK = 50_000
+"""Rows that are encoded and scored at once: a bound on memory."""
+
+
+def parameters(config: LearnerConfig, *, seed: int = 0, threads: int | None = None) -> dict[str, Any]:
+    """LightGBM's parameters of a binary classifier, under LightGBM's first names (never aliases)."""
+    return {
+        "objective": "binary",
+        "metric": "binary_logloss",
+        "num_leaves": config.num_leaves,
+        "max_depth": config.max_depth,
+        "learning_rate": config.learning_rate,
+        "min_data_in_leaf": config.min_child_samples,
+        "feature_fraction": config.colsample_bytree,
+        "bagging_fraction": config.subsample,
+        "bagging_freq": 1 if config.subsample < 1 else 0,
+        "lambda_l2": config.reg_lambda,
+        "cat_smooth": config.cat_smooth,
+        "cat_l2": config.cat_l2,
+        "seed": seed,
+        "deterministic": True,
+        "force_row_wise": True,
+        "feature_pre_filter": False,
+        "num_threads": threads or 0,
+        "verbosity": -1,
+    }
+
+
+def dataset(
+    encoder: Encoder,
+    matrix: Floats,
+    target: Floats,
+    *,
+    weight: Floats | None = None,
+    reference: lgb.Dataset | None = None,
+    prior_shift: float = 0.0,
+) -> lgb.Dataset:
+    """A LightGBM dataset of an encoded matrix (n, p) and a target (n,) of 0 and 1.
+
+    `reference` is the training dataset of which this is the validation. `prior_shift` is added to the raw scores
+    under which the validation loss is computed (see `BoostedClassifier`, negative_share).
+    """
+    values = np.unique(target)
+    if not set(values.tolist()) <= {0.0, 1.0}:
+        raise ModelError(f"a target holds 0 and 1 only, and this one holds {values[:5].tolist()}")
+    if reference is None and len(values) < 2:
+        raise ModelError(
+            "the target has no positives or no negatives in the training rows; check the horizon and split"
+        )
+    return lgb.Dataset(
+        matrix,
+        label=target,
+        weight=weight,
+        reference=reference,
+        init_score=np.full(len(target), prior_shift) if prior_shift else None,
+        feature_name=_safe_names(encoder.names),
+        categorical_feature=list(encoder.categories),
+        params={"feature_pre_filter": False, "verbosity": -1},
+    )
+
+
+def train(
+    settings: dict[str, Any],
+    training: lgb.Dataset,
+    *,
+    rounds: int,
+    validation: lgb.Dataset | None = None,
+    patience: int = 50,
+    callbacks: Sequence[Callable[..., Any]] = (),
+) -> str:
+    """Train and return the model as text, cut at the best round where there is a validation dataset."""
+    hooks = list(callbacks)
+    if validation is not None:
+        hooks.append(lgb.early_stopping(patience, first_metric_only=True, verbose=False))
+    booster = lgb.train(
+        settings,
+        training,
+        num_boost_round=rounds,
+        valid_sets=None if validation is None else [validation],
+        valid_names=None if validation is None else ["validation"],
+        callbacks=hooks,
+    )
+    best = (
+        booster.best_iteration if validation is not None and booster.best_iteration > 0 else booster.current_iteration()
+    )
+    return str(booster.model_to_string(num_iteration=best))
+
+
+def from_text(text: str) -> lgb.Booster:
+    """The booster of a model text; ModelError where it is none."""
+    try:
+        return lgb.Booster(model_str=text)
+    except lgb.basic.LightGBMError as error:
+        raise ModelError(f"the trees of the model are not readable: {error}; export or train it again") from error
+
+
+def _safe_names(names: Sequence[str]) -> list[str]:
+    """Names that LightGBM accepts: it refuses the marks of JSON and cuts at blanks. Unique, in the same order."""
+    safe = [re.sub(r'[\s",:\[\]{}]', "_", name) for name in names]
+    return [name if safe.count(name) == 1 else f"{name}__{i}" for i, name in enumerate(safe)]

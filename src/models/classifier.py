@@ -1,0 +1,231 @@
+"""The boosted classifier: LightGBM trees, a calibrated probability, exact contributions.
+
+A model is fitted once. What is evaluated, registered, exported and scored with is the same trees, to the bit.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pyarrow as pa
+from numpy.typing import ArrayLike
+from pydantic import ValidationError
+
+from ..config import LearnerConfig
+from ..errors import ModelError
+from ..language.declarations import FeatureColumn
+from . import boosting
+from .base import Floats, read_json, write_json
+from .calibration import FOLDS, Calibrator, entity_folds
+from .encoding import Encoder, Profile
+
+TREES, FEATURES, CALIBRATION, MODEL = "model.txt", "features.json", "calibration.json", "model.json"
+
+
+class BoostedClassifier:
+    """LightGBM for a target of 0 and 1, with calibration.
+
+    `negative_share` is the share of negatives that the training rows were sampled to (1: none left out). Sampling at
+    share q multiplies the odds by 1 / q (King and Zeng, "Logistic regression in rare events data", 2001), so log(q) is
+    added to every raw score, and to the bias of the contributions. Rows of validation, calibration and test are never
+    sampled.
+    """
+
+    kind = "boosted_classifier"
+
+    def __init__(
+        self,
+        config: LearnerConfig,
+        columns: Sequence[FeatureColumn],
+        *,
+        seed: int = 0,
+        threads: int | None = None,
+        negative_share: float = 1.0,
+    ) -> None:
+        if not 0 < negative_share <= 1:
+            raise ModelError(f"negative_share is a share above 0, at most 1, and is {negative_share}")
+        self.config = config
+        self.columns = tuple(columns)
+        self.seed = seed
+        self.threads = threads
+        self.negative_share = negative_share
+        self.calibrator = Calibrator("identity")
+        self._encoder: Encoder | None = None
+        self._text: str | None = None
+        self._booster: lgb.Booster | None = None
+
+    # -------------------------------------------------------------------------------- fitting
+    def fit(
+        self,
+        table: pa.Table,
+        target: ArrayLike,
+        *,
+        validation: tuple[pa.Table, ArrayLike] | None = None,
+        weight: ArrayLike | None = None,
+        callbacks: Sequence[Callable[..., Any]] = (),
+    ) -> BoostedClassifier:
+        """Fit to a snapshot (n rows) and its target (n,), and return the model itself.
+
+        With `validation` training stops early on its log loss and the best round is kept; without, all
+        `n_estimators` rounds are trained. `callbacks` are LightGBM's. ModelError where the target has one class only,
+        or a feature is missing or of a wrong type.
+        """
+        encoder = Encoder.fit(self.columns, table)
+        training = boosting.dataset(
+            encoder, encoder.encode(table), _vector(target), weight=None if weight is None else _vector(weight)
+        )
+        held_out = None
+        if validation is not None:
+            held_out = boosting.dataset(
+                encoder,
+                encoder.encode(validation[0]),
+                _vector(validation[1]),
+                reference=training,
+                prior_shift=self.shift,
+            )
+        text = boosting.train(
+            boosting.parameters(self.config, seed=self.seed, threads=self.threads),
+            training,
+            rounds=self.config.n_estimators,
+            validation=held_out,
+            patience=self.config.early_stopping_rounds,
+            callbacks=callbacks,
+        )
+        self._become(encoder, text)
+        return self
+
+    def with_calibrator(self, calibrator: Calibrator) -> BoostedClassifier:
+        """The same trees with another map to probabilities; this model stays as it is."""
+        other = copy.copy(self)
+        other.calibrator = calibrator
+        return other
+
+    def _become(self, encoder: Encoder, text: str) -> None:
+        self._encoder, self._text, self._booster = encoder, text, boosting.from_text(text)
+
+    # -------------------------------------------------------------------------------- what it is
+    @property
+    def encoder(self) -> Encoder:
+        """The fitted encoder; ModelError before `fit`."""
+        if self._encoder is None:
+            raise ModelError("the model is not fitted yet")
+        return self._encoder
+
+    @property
+    def booster(self) -> lgb.Booster:
+        """The trees; their raw score lacks `shift`. ModelError before `fit`."""
+        if self._booster is None:
+            raise ModelError("the model is not fitted yet")
+        return self._booster
+
+    @property
+    def shift(self) -> float:
+        """What corrects raw scores for sampled negatives: log(negative_share)."""
+        return float(np.log(self.negative_share))
+
+    @property
+    def quantiles(self) -> Mapping[str, Profile]:
+        """Training quantiles of each number at `encoding.LEVELS`, counts of the values of each category."""
+        return self.encoder.quantiles
+
+    @property
+    def rounds(self) -> int:
+        """Number of trees."""
+        return int(self.booster.num_trees())
+
+    # -------------------------------------------------------------------------------- scoring
+    def encode(self, table: pa.Table) -> Floats:
+        """Features (n, p), float64, C-contiguous; see `Encoder.encode`."""
+        return self.encoder.encode(table)
+
+    def raw_score(self, table: pa.Table) -> Floats:
+        """Log-odds (n,), corrected for sampled negatives."""
+        scores = np.empty(table.num_rows)
+        for rows, matrix in self._chunks(table):
+            scores[rows] = self.booster.predict(matrix, raw_score=True, num_threads=self.threads or 0)
+        return np.asarray(scores + self.shift)
+
+    def predict(self, table: pa.Table) -> Floats:
+        """Calibrated probabilities (n,)."""
+        return self.calibrator.apply(self.raw_score(table))
+
+    def contributions(self, table: pa.Table) -> Floats:
+        """Exact path-dependent SHAP values (n, p + 1) on the raw score; the last column is the bias, rows add up."""
+        values = np.empty((table.num_rows, len(self.columns) + 1))
+        for rows, matrix in self._chunks(table):
+            values[rows] = self.booster.predict(matrix, pred_contrib=True, num_threads=self.threads or 0)
+        values[:, -1] += self.shift
+        return values
+
+    def _chunks(self, table: pa.Table) -> Iterator[tuple[slice, Floats]]:
+        for start in range(0, table.num_rows, boosting.CHUNK):
+            part = table.slice(start, boosting.CHUNK)
+            yield slice(start, start + part.num_rows), self.encode(part)
+
+    # -------------------------------------------------------------------------------- on disk
+    def save(self, folder: Path) -> None:
+        """Write model.txt, features.json, calibration.json and model.json into an existing folder."""
+        encoder = self.encoder
+        (folder / TREES).write_text(str(self._text), encoding="utf-8")
+        write_json(folder / FEATURES, encoder.to_json())
+        write_json(folder / CALIBRATION, self.calibrator.to_json())
+        content = {
+            "kind": self.kind,
+            "learner": self.config.model_dump(mode="json"),
+            "seed": self.seed,
+            "negative_share": self.negative_share,
+        }
+        write_json(folder / MODEL, content)
+
+    @classmethod
+    def load(cls, folder: Path, *, threads: int | None = None) -> BoostedClassifier:
+        """Read what `save` wrote; ModelError naming the file that is absent or unreadable. No code is run."""
+        content = read_json(folder / MODEL)
+        encoder = Encoder.from_json(read_json(folder / FEATURES))
+        try:
+            if content["kind"] != cls.kind:
+                raise ModelError(f"the folder holds a model of kind '{content['kind']}', not {cls.kind}")
+            config = LearnerConfig.model_validate(content["learner"])
+            share = float(content["negative_share"])
+            model = cls(config, encoder.columns, seed=int(content["seed"]), threads=threads, negative_share=share)
+        except (KeyError, TypeError, ValueError, ValidationError) as error:
+            raise ModelError(f"{MODEL} was written by another version of Rapport: {error}") from error
+        model.calibrator = Calibrator.from_json(read_json(folder / CALIBRATION))
+        try:
+            text = (folder / TREES).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise ModelError(f"{TREES} of the model is not readable: {error}; export or train it again") from error
+        model._become(encoder, text)
+        return model
+
+
+def out_of_fold_scores(
+    model: BoostedClassifier, table: pa.Table, target: ArrayLike, groups: ArrayLike, *, folds: int = FOLDS
+) -> Floats:
+    """Raw scores (n,) of each row from a model of the same settings that was fitted without the row's own entity.
+
+    For calibration where no later window can be spared: `choose_calibrator` on these scores. `model` gives the
+    settings, its number of rounds is used if it is fitted, and it is not changed.
+    """
+    labels = _vector(target)
+    rounds = model.rounds if model._booster is not None else model.config.n_estimators
+    config = model.config.model_copy(update={"n_estimators": rounds})
+    scores = np.full(len(labels), np.nan)
+    for rest, fold in entity_folds(groups, seed=model.seed, folds=folds):
+        part = BoostedClassifier(
+            config, model.columns, seed=model.seed, threads=model.threads, negative_share=model.negative_share
+        )
+        part.fit(table.take(pa.array(rest)), labels[rest])
+        scores[fold] = part.raw_score(table.take(pa.array(fold)))
+    return scores
+
+
+def _vector(values: ArrayLike) -> Floats:
+    if isinstance(values, pa.Array | pa.ChunkedArray):
+        values = values.to_numpy()
+    return np.ascontiguousarray(values, dtype=np.float64)
