@@ -21,23 +21,6 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 
 
-class Calibrator(Protocol):
-    """A non-decreasing map from raw scores to probabilities."""
-
-    @property
-    def kind(self) -> str:
-        """Its name: identity, sigmoid, beta or isotonic."""
-        ...
-
-    def apply(self, raw: Floats) -> Floats:
-        """Probabilities (n,) of raw scores (n,), strictly between 0 and 1."""
-        ...
-
-    def to_json(self) -> dict[str, Any]:
-        """Plain JSON values, from which the same calibrator can be made."""
-        ...
-
-
 class Classifier(Protocol):
     """A fitted binary model: what scoring and explaining ask of it. Tables are snapshots in Arrow."""
 
@@ -67,16 +50,20 @@ class Classifier(Protocol):
         ...
 
 
+def json_bytes(content: Any) -> bytes:
+    """JSON with sorted keys, so that equal content gives equal bytes. ValueError or TypeError for what JSON lacks."""
+    return (json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False) + "\n").encode()
+
+
 def write_json(path: Path, content: Any) -> None:
-    """Write JSON with sorted keys, so that equal content gives equal bytes. Infinities and NaN are refused."""
-    text = json.dumps(content, ensure_ascii=False, sort_keys=True, indent=1, allow_nan=False)
-    path.write_text(text + "\n", encoding="utf-8")
+    """Write `json_bytes` of the content."""
+    path.write_bytes(json_bytes(content))
 
 
 def read_json(path: Path) -> Any:
     """Read JSON; ModelError naming the file where it is absent or no JSON."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_bytes())
     except FileNotFoundError as error:
         raise ModelError(f"the model has no file {path.name}; export or train it again") from error
     except (ValueError, UnicodeDecodeError) as error:

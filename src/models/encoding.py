@@ -115,13 +115,14 @@ class Encoder:
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Encoder:
         """The encoder that `to_json` wrote; ModelError where the content is of another kind."""
-        columns, vocabulary, quantiles, missing = [], {}, {}, {}
+        columns: list[FeatureColumn] = []
+        vocabulary: dict[str, tuple[str, ...]] = {}
+        quantiles: dict[str, Profile] = {}
+        missing: dict[str, float] = {}
         try:
             for entry in content["features"]:
-                described = {
-                    key: value for key, value in entry.items() if key not in ("missing", "values", "quantiles")
-                }
-                column = FeatureColumn(**described)
+                seen = ("missing", "values", "quantiles")
+                column = FeatureColumn(**{key: value for key, value in entry.items() if key not in seen})
                 columns.append(column)
                 missing[column.name] = float(entry["missing"])
                 if column.kind == "category":
