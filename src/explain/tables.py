@@ -1,0 +1,206 @@
+"""Exact contributions (TreeSHAP) and raw scores of LightGBM models, by tables instead of walks through trees.
+
+>>> tables = TreeTables.from_booster(booster)  # doctest: +SKIP
+>>> tables.contributions(X)  # doctest: +SKIP
+
+A row's contribution from a leaf depends only on which of the path's conditions it meets. So the sums over the leaves of
+small sub-trees are tabulated when the model is read, and a row costs a few look-ups a tree. Method and sources:
+`tables_kernels`. Rows go through in chunks, on several threads; memory does not grow with their number.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ..errors import ModelError
+from .tables_bins import Binning, bin_rows
+from .tables_build import ProgramBuilder
+from .tables_cut import table_cells
+from .tables_kernels import FILL_TILE, MAX_BITS, MAX_NODES, REACH, SCORE, Workspace, run
+from .tables_results import Members, TopGroups, worst_gap, write_matrix, write_top
+from .trees import Forest, TablesDoNotApply, parse_forest
+
+if TYPE_CHECKING:
+    from lightgbm import Booster
+
+CHUNK = 4096
+BITS = 10  # of the longest key with a table of its own, memory permitting
+TOLERANCE = 1e-8  # of additivity, relative
+
+__all__ = ["TablesDoNotApply", "TopGroups", "TreeTables"]
+
+
+class TreeTables:
+    """The tables of one model. X is float64 (n, p), NaN where missing, categories as codes.
+
+    `threads` may be set at any time; results do not depend on it.
+    """
+
+    def __init__(self, forest: Forest, *, memory_limit_mb: int = 512, threads: int | None = None) -> None:
+        """Build the tables: as large as pays off, and no larger than the limit."""
+        self.threads = threads or len(os.sched_getaffinity(0))
+        self.num_features = forest.num_features
+        self.bias = forest.expected_value
+        self.bits = _affordable_bits(forest, memory_limit_mb)
+        binning = Binning(forest)
+        builder = ProgramBuilder(forest, binning, self.bits)
+        self._columns = binning.columns
+        self._program = builder.build()
+        self._used = builder.used
+        self._levels = builder.levels
+        self._splits = max((tree.splits for tree in forest.trees), default=0)
+        code = self._program.operations[:, 0]
+        self._score_operations = self._program.operations[code <= SCORE]
+        self._contribution_operations = self._program.operations[(code != REACH) & (code != SCORE)]
+
+    @classmethod
+    def from_booster(cls, model: Booster | str, *, memory_limit_mb: int = 512) -> TreeTables:
+        """Read a booster (its best iteration, as Booster.predict does) or a model text.
+
+        Raises TablesDoNotApply where the model must be explained otherwise (see `trees.parse_forest`), and for paths
+        of more than 32 different features or 400 levels.
+        """
+        text = model if isinstance(model, str) else model.model_to_string()
+        return cls(parse_forest(text), memory_limit_mb=memory_limit_mb)
+
+    @property
+    def memory_mb(self) -> float:
+        """Size of the tables in MB."""
+        program = self._program
+        return sum(part.nbytes for part in (program.tables, program.scores, program.operations, *program.leaves)) / 1e6
+
+    def raw_score(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Raw scores (n,): those of Booster.predict(raw_score=True), to the bit."""
+        matrix = self._matrix(X)
+        out = np.empty(len(matrix))
+
+        def work(first: int, rows: int, w: Workspace) -> None:
+            w.score[:rows] = 0.0
+            run(self._score_operations, rows, self._program, w)
+            out[first : first + rows] = w.score[:rows]
+
+        self._run(matrix, work)
+        return out
+
+    def contributions(self, X: ArrayLike) -> NDArray[np.float64]:
+        """Contributions of all features to the raw score, (n, p + 1); the last column is the bias.
+
+        Raises ModelError if a row's contributions do not add up to its raw score.
+        """
+        matrix = self._matrix(X)
+        out = np.empty((len(matrix), self.num_features + 1))
+
+        def work(first: int, rows: int, w: Workspace) -> None:
+            self._explain(rows, w)
+            write_matrix(w.total, self._used, self.bias, first, rows, out)
+
+        self._run(matrix, work)
+        return out
+
+    def top_groups(self, X: ArrayLike, groups: ArrayLike, k: int) -> TopGroups:
+        """The k strongest groups of each row and the raw score, without the full matrix.
+
+        `groups` (p,) gives each feature's group id. Raises ModelError if contributions do not add up to the raw score.
+        """
+        matrix = self._matrix(X)
+        members = self._members(np.asarray(groups))
+        n = len(matrix)
+        top = TopGroups(
+            np.empty((n, k), np.int32), np.empty((n, k)), np.empty((n, k), np.int32), np.empty((n, k)), np.empty(n)
+        )
+
+        def work(first: int, rows: int, w: Workspace) -> None:
+            self._explain(rows, w)
+            write_top(w.total, members, np.empty((len(members.group), rows)), first, rows, top)
+            top.raw_score[first : first + rows] = w.score[:rows]
+
+        self._run(matrix, work)
+        return top
+
+    def _explain(self, rows: int, w: Workspace) -> None:
+        w.score[:rows] = 0.0
+        w.total[:] = 0.0
+        run(self._program.operations, rows, self._program, w)
+        gap = worst_gap(w.total, w.score, self.bias, w.filled[0], rows)
+        if not gap <= TOLERANCE:
+            raise ModelError(
+                f"contributions do not add up to the raw score: they are off by {gap:.1e}, and at most {TOLERANCE:.0e} is "
+                "allowed; do not use these reasons, and report the model with a row that shows it"
+            )
+
+    def _matrix(self, X: ArrayLike) -> NDArray[np.float64]:
+        matrix = np.ascontiguousarray(X, dtype=np.float64)
+        if matrix.ndim != 2 or matrix.shape[1] != self.num_features:
+            raise ModelError(f"the model has {self.num_features} features; the matrix has the shape {matrix.shape}")
+        return matrix
+
+    def _members(self, groups: NDArray[np.integer]) -> Members:
+        if groups.shape != (self.num_features,):
+            raise ModelError(f"the model has {self.num_features} features; {groups.shape} groups are given")
+        own = groups[self._used]
+        order = np.argsort(own, kind="stable")
+        ids, start = np.unique(own[order], return_index=True)
+        return Members(
+            ids.astype(np.int32),
+            np.append(start, len(own)).astype(np.int64),
+            order.astype(np.int64),
+            self._used[order].astype(np.int32),
+        )
+
+    def _run(self, X: NDArray[np.float64], work: Callable[[int, int, Workspace], None]) -> None:
+        """Bin the rows chunk by chunk and hand each chunk to `work`, on as many threads as there are and as pay."""
+        rows = len(X)
+        threads = max(1, min(self.threads, -(-rows // CHUNK)))
+        spare: SimpleQueue[Workspace] = SimpleQueue()
+        for _ in range(threads):
+            spare.put(self._workspace(min(rows, CHUNK)))
+
+        def chunk(first: int) -> None:
+            w = spare.get()
+            size = min(CHUNK, rows - first)
+            bin_rows(X, first, size, self._columns, w.bins)
+            work(first, size, w)
+            spare.put(w)
+
+        if threads == 1:
+            for first in range(0, rows, CHUNK):
+                chunk(first)
+            return
+        with ThreadPoolExecutor(threads) as pool:
+            for _ in pool.map(chunk, range(0, rows, CHUNK)):
+                pass
+
+    def _workspace(self, rows: int) -> Workspace:
+        table = 1 << (2 * rows - 1).bit_length()
+        return Workspace(
+            bins=np.empty((len(self._columns.feature), rows), np.uint8),
+            condition=np.empty((self._splits, rows), np.uint8),
+            reached=np.empty((self._levels, rows), np.uint8),
+            met=np.empty((self._levels, rows), np.uint32),
+            place=np.empty(rows, np.uint16),
+            key=np.empty(rows, np.uint32),
+            row_of=np.empty(rows, np.uint32),
+            seen_key=np.empty(table, np.uint32),
+            seen_row=np.empty(table, np.int32),
+            distinct=np.empty(rows, np.uint32),
+            filled=np.empty((MAX_BITS + 8, rows)),
+            product=np.empty((MAX_NODES, FILL_TILE)),
+            meets=np.empty((MAX_BITS, FILL_TILE)),
+            score=np.empty(rows),
+            total=np.empty((len(self._used), rows)),
+        )
+
+
+def _affordable_bits(forest: Forest, memory_limit_mb: int) -> int:
+    """The longest key whose tables fit into the memory limit."""
+    for bits in range(BITS, 0, -1):
+        if table_cells(forest, bits) * 8 <= memory_limit_mb * 1e6:
+            return bits
+    return 0
