@@ -1,0 +1,1 @@
+"""Reasons behind scores: contributions, words, pictures and the page that a reviewer reads."""

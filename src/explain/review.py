@@ -1,0 +1,53 @@
+"""The review: what a manager reads before a model may be used, as data and as one self-contained HTML page.
+
+>>> review = Review(config="shop", task="churn", question="Who will leave?", population="All who bought lately.",
+...                 target="No purchase.", horizon="28 days", grade="C")
+>>> Review.from_json(review.to_json()) == review
+True
+>>> render(review).startswith("<!doctype html>")
+True
+"""
+
+from __future__ import annotations
+
+from .page import render, write
+from .review_parts import (
+    CalibrationBin,
+    Check,
+    Cohort,
+    Customer,
+    Decision,
+    Driver,
+    Grade,
+    Measure,
+    Picture,
+    Provenance,
+    Reason,
+    Review,
+    Score,
+    Subject,
+    Window,
+)
+from .review_words import Verdict, verdict
+
+__all__ = [
+    "CalibrationBin",
+    "Check",
+    "Cohort",
+    "Customer",
+    "Decision",
+    "Driver",
+    "Grade",
+    "Measure",
+    "Picture",
+    "Provenance",
+    "Reason",
+    "Review",
+    "Score",
+    "Subject",
+    "Verdict",
+    "Window",
+    "render",
+    "verdict",
+    "write",
+]
