@@ -137,7 +137,7 @@ def _part(measure: Measure) -> tuple[str, ...]:
 
 # ------------------------------------------------------------------------------------------- the plans
 def _direct(sight: Sight, members: Sequence[Output]) -> exp.Select:
-    needed = {name for output in members for name in _columns_of(output.measure)}
+    needed = {name for output in members for name in columns_of(output.measure)}
     events = sight.events([output.measure for output in members], needed)
     values = [output.named(_aggregate(sight, output)) for output in members]
     return exp.select(*sight.keys, *values).from_(events).group_by(*sight.keys)
@@ -212,7 +212,7 @@ def _distinct(sight: Sight, members: Sequence[Output]) -> exp.Select:
     measures = [output.measure for output in members]
     measure = measures[0]
     assert isinstance(measure, Distinct)
-    events = sight.events(measures, _columns_of(measure))
+    events = sight.events(measures, columns_of(measure))
     carried = [*sight.keys, *sight.edges(measures)]
     last = exp.select(*carried, exp.alias_(exp.Max(this=exp.column("at")), "at")).from_(events)
     last = last.where(_known(exp.column(measure.column)), *conditions(measure.where))
@@ -225,7 +225,7 @@ def _share(sight: Sight, members: Sequence[Output]) -> exp.Select:
     measures = [output.measure for output in members]
     measure = measures[0]
     assert isinstance(measure, TopShare)
-    events = sight.events(measures, _columns_of(measure))
+    events = sight.events(measures, columns_of(measure))
     sums = [output.named(filtered(total(measure.column), sight.within(measure, output.window))) for output in members]
     by_value = exp.select(*sight.keys, *sums).from_(events).group_by(*sight.keys, measure.of).subquery("b")
     return exp.select(*sight.keys, *map(_largest_share, members)).from_(by_value).group_by(*sight.keys)
@@ -245,7 +245,8 @@ _PLANS: dict[str, Callable[[Sight, Sequence[Output]], exp.Select]] = {
 }
 
 
-def _columns_of(measure: Measure) -> set[str]:
+def columns_of(measure: Measure) -> set[str]:
+    """The columns of an event that a measure reads, beside keys and times."""
     named: set[str] = set()
     if isinstance(measure, Sum | Mean | Largest | Latest | Distinct | TopShare):
         named.add(measure.column)

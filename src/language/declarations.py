@@ -12,8 +12,14 @@ visible past, `ahead=28` sees (cutoff, cutoff + 28 days], `until="ends_at"` sees
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from datetime import datetime
+from typing import Literal, Protocol
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
 
 Days = int | None
 Operator = Literal["==", "!=", "<", "<=", ">", ">="]
@@ -222,7 +228,25 @@ class Attribute:
     column: str
 
 
-Declaration = Measure | Ratio | DaysBetween | Attribute
+@dataclass(frozen=True)
+class EveryAttribute:
+    """Every attribute column of a table that describes the key, each as a feature of its own name and type."""
+
+
+@dataclass(frozen=True)
+class ForTopValues:
+    """One measure for each of the most common values of a column.
+
+    The values are those with the most keys in sight at the first training cutoff; they are learned once, stored with
+    the model, and the same ever after. The feature's name holds `{value}`.
+    """
+
+    measure: Measure
+    of: str
+    top: int
+
+
+Declaration = Measure | Ratio | DaysBetween | Attribute | EveryAttribute | ForTopValues
 Kind = Literal["number", "category"]
 
 
@@ -230,13 +254,14 @@ Kind = Literal["number", "category"]
 class Feature:
     """One declaration and what a reader must know of it.
 
+    `what` is None where a function computes the values (see `Fitted`).
     `name` may hold `{window}` (30d, life); a measure with several windows yields one column for each. `words` is the
     template of its reason in plain English: `{value}`, `{typical}` (the training median) and the name of any other
     feature of the row stand for their values, written with their units.
     """
 
     name: str
-    what: Declaration
+    what: Declaration | None
     definition: str
     unit: str = ""
     words: str = ""
@@ -279,16 +304,43 @@ class Group:
     through: str | None = None
 
 
+class Visible(Protocol):
+    """What a fitted feature may ask for: measures over the events in sight at one cutoff, already cut there."""
+
+    @property
+    def cutoff(self) -> datetime:
+        """The moment as of which things are known, naive UTC."""
+
+    def measure(self, group: Group) -> pa.Table:
+        """One row for each key in sight, one column for each measure of the group, sorted by key."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """Features computed by a function over the visible events of one cutoff.
+
+    `compute(visible, spine)` gets the spine (an Arrow table with the keys) and returns one float64 array for each of
+    the features, aligned with the spine's rows. `needs` names the tables and columns that it reads.
+    """
+
+    key: tuple[str, ...]
+    features: tuple[Feature, ...]
+    needs: tuple[tuple[str, tuple[str, ...]], ...]
+    compute: Callable[[Visible, pa.Table], Sequence[npt.NDArray[np.float64]]]
+
+
 @dataclass(frozen=True)
 class Block:
     """One family of feature declarations: the content of one module of `features/blocks/`.
 
-    `derived` features are computed from columns of any block that is in use.
+    `derived` features are computed from columns of any block that is in use; `fitted` ones are functions over what is
+    visible at the cutoff, for what the language cannot say.
     """
 
     name: str
     groups: tuple[Group, ...] = ()
     derived: tuple[Feature, ...] = ()
+    fitted: tuple[Fitted, ...] = ()
 
 
 # ------------------------------------------------------------------------------------------- who and what is predicted

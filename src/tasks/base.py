@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..language.declarations import Planned, Population, Requirement
+from ..language.declarations import Pairs, Planned, Population, Requirement
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,6 @@ class Task:
     def tables(self) -> tuple[str, ...]:
         """The tables that the population and the target cannot do without."""
         universe = self.population.universe
-        seen = [universe.table] if not hasattr(universe, "left") else [universe.left.table, universe.right.table]
+        seen = [universe.left.table, universe.right.table] if isinstance(universe, Pairs) else [universe.table]
         needed = [*seen, *(requirement.table for requirement in self.population.requirements), self.target.table]
         return tuple(dict.fromkeys(needed))

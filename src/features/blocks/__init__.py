@@ -1,0 +1,14 @@
+"""The feature blocks, one family of declarations a module; `BLOCKS` lists them by name.
+
+A new block is a module with a `BLOCK` and a line here; the shared battery of `tests/contracts` then runs over it.
+"""
+
+from __future__ import annotations
+
+from ...language.declarations import Block
+from . import breadth, campaigns, contacts, offers, profile, prospects, rhythm, spending
+
+BLOCKS: dict[str, Block] = {
+    module.BLOCK.name: module.BLOCK
+    for module in (spending, rhythm, breadth, contacts, campaigns, offers, profile, prospects)
+}

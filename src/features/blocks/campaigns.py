@@ -1,0 +1,119 @@
+"""What a campaign is, as planned, and how much of what it offers the customer buys anyway."""
+
+from __future__ import annotations
+
+from ...language.declarations import (
+    Attribute,
+    Block,
+    Count,
+    DaysBetween,
+    DaysSinceLast,
+    Distinct,
+    Feature,
+    Group,
+    Ratio,
+    Sum,
+)
+
+CAMPAIGN, TARGETED = ("campaign_id",), ("customer_id", "campaign_id")
+
+BLOCK = Block(
+    "campaigns",
+    groups=(
+        Group(
+            "contacts",
+            CAMPAIGN,
+            (
+                Feature(
+                    "campaign_size",
+                    Count(),
+                    definition="customers targeted by the campaign",
+                    unit="count",
+                    family="the campaign itself",
+                    words="the campaign targets {value} customers; typically {typical}",
+                ),
+            ),
+            planned=True,
+        ),
+        Group(
+            "offers",
+            CAMPAIGN,
+            (
+                Feature(
+                    "campaign_products",
+                    Distinct(column="product_id"),
+                    definition="different products that the campaign offers",
+                    unit="count",
+                    family="the campaign itself",
+                    words="the campaign offers {value} products; typically {typical}",
+                ),
+                Feature(
+                    "campaign_offers",
+                    Distinct(column="offer_id"),
+                    definition="different offers of the campaign",
+                    unit="count",
+                    family="the campaign itself",
+                    words="the campaign has {value} offers; typically {typical}",
+                ),
+            ),
+            planned=True,
+        ),
+        Group(
+            "transactions",
+            TARGETED,
+            (
+                Feature(
+                    "offered_spend_{window}",
+                    Sum(column="amount", last=(30, 90, None)),
+                    definition="amount spent in {period} on what the campaign offers",
+                    unit="currency",
+                    family="buys what is offered",
+                    words="spent {value} in {period} on what the campaign offers; typically {typical}",
+                ),
+                Feature(
+                    "offered_products_{window}",
+                    Distinct(column="product_id", last=(90, None)),
+                    definition="different products bought in {period} that the campaign offers",
+                    unit="count",
+                    family="buys what is offered",
+                    words="bought {value} of the offered products in {period}; typically {typical}",
+                ),
+                Feature(
+                    "days_since_offered",
+                    DaysSinceLast(),
+                    definition="days since a product was bought that the campaign offers",
+                    unit="days",
+                    family="buys what is offered",
+                    words="last bought one of the offered products {value} ago; typically {typical} ago",
+                ),
+            ),
+            through="offers",
+        ),
+    ),
+    derived=(
+        Feature(
+            "campaign_kind",
+            Attribute("campaign_kind"),
+            definition="kind of campaign",
+            family="the campaign itself",
+            words="campaign of kind {value}",
+            kind="category",
+        ),
+        Feature(
+            "campaign_days",
+            DaysBetween("starts_at", "ends_at"),
+            definition="length of the campaign",
+            unit="days",
+            family="the campaign itself",
+            words="the campaign runs {value}; typically {typical}",
+        ),
+        Feature(
+            "offered_share",
+            Ratio("offered_spend_90d", "spend_90d"),
+            definition="share of the last 90 days' spending on what the campaign offers",
+            unit="share",
+            family="buys what is offered",
+            words="{value} of the spending of the last 90 days went to what the campaign offers; typically {typical}",
+        ),
+    ),
+)

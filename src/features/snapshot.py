@@ -1,0 +1,246 @@
+"""Snapshots: one row per key and cutoff with its features, and in training its target.
+
+`Snapshots` joins what the compiler computes to the spine of a population. The same code builds the many cutoffs of
+training and the one cutoff of a nightly job. An Arrow snapshot has the task's keys, `cutoff` and `window_end`
+(timestamps, UTC), one column for each feature (float64, int64 or string; null means missing) and, where asked for,
+`target` (int8).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from sqlglot import exp
+
+from ..config import Config
+from ..data.engine import DuckDBEngine
+from ..language.compile import Part, compile_group, is_zero_without_events, outputs
+from ..language.declarations import (
+    Attribute,
+    Block,
+    DaysBetween,
+    Distinct,
+    Feature,
+    FeatureColumn,
+    Group,
+    Measure,
+    Planned,
+    Ratio,
+)
+from ..language.expressions import ZERO, days, equal, ratio
+from ..language.moments import SPINE, Moment, PerRow, Shared, shift, with_edges
+from ..language.population import compile_plans, compile_spine, compile_universe
+from ..language.sight import Columns, edges_needed
+from ..tasks.base import Task
+from .blocks import BLOCKS
+from .plan import AttributeTable, FeaturePlan, Learned, plan_features, values_to_learn
+
+DAY = timedelta(days=1)
+
+
+class Data(Protocol):
+    """The part of a data set that features need."""
+
+    @property
+    def config(self) -> Config: ...
+    @property
+    def engine(self) -> DuckDBEngine: ...
+    @property
+    def columns(self) -> Columns: ...
+    @property
+    def attributes(self) -> dict[str, tuple[str, ...]]: ...
+
+
+@dataclass(frozen=True)
+class _Visible:
+    """What a fitted feature sees at one cutoff."""
+
+    cutoff: datetime
+    moment: Shared
+    engine: DuckDBEngine
+    tables: Columns
+
+    def measure(self, group: Group) -> pa.Table:
+        (part,) = compile_group(group, self.moment, self.tables)
+        return self.engine.arrow(part.query).sort_by([(key, "ascending") for key in group.key])
+
+
+class Snapshots:
+    """Builds the population and the features of one task from one data set.
+
+    `learned` are the values stored with a model; without them they are learned at `learn_at`, the first training
+    cutoff, from what was visible then.
+    """
+
+    def __init__(
+        self,
+        data: Data,
+        task: Task,
+        *,
+        blocks: Sequence[str] | None = None,
+        exclude: Sequence[str] = (),
+        learned: Learned | None = None,
+        learn_at: datetime | None = None,
+    ) -> None:
+        self.data, self.task = data, task
+        self.engine, self.tables, self.zone = data.engine, data.columns, data.config.zone
+        self._blocks = tuple(BLOCKS[name] for name in (blocks or task.blocks) if name in BLOCKS)
+        self.learned = dict(learned) if learned is not None else self._learn(self._blocks, learn_at)
+        self.plan: FeaturePlan = plan_features(
+            self._blocks, self._population_columns(), self.tables, data.attributes, self.learned, exclude
+        )
+
+    @property
+    def columns(self) -> tuple[FeatureColumn, ...]:
+        """The dictionary of the features, in the order of the snapshot's columns."""
+        return self.plan.columns
+
+    # ------------------------------------------------------------------------------ who
+    def population(self, cutoffs: Sequence[datetime], *, with_target: bool) -> pa.Table:
+        """The eligible keys at each cutoff, sorted, with `cutoff`, `window_end` and, if asked for, `target`."""
+        spines = [self._eligible(self._universe(cutoff), Shared(cutoff, self.zone), with_target) for cutoff in cutoffs]
+        return self._ordered(pa.concat_tables(spines))
+
+    def planned(self, first: datetime, last: datetime, *, with_target: bool) -> pa.Table:
+        """The population of a task over plans: those that begin in [first, last], each at its own cutoff."""
+        plans = compile_plans(self._plans, first, last, None)
+        return self._ordered(self._eligible(self.engine.arrow(plans), PerRow(), with_target))
+
+    def to_score(self, as_of: datetime) -> pa.Table:
+        """The population as of a moment, without targets: for plans, those known and not yet begun."""
+        if not self.task.is_planned:
+            return self.population([as_of], with_target=False)
+        plans = compile_plans(self._plans, as_of, datetime(9999, 1, 1), as_of)
+        return self._ordered(self._eligible(self.engine.arrow(plans), PerRow(), with_target=False))
+
+    @property
+    def _plans(self) -> Planned:
+        universe = self.task.population.universe
+        assert isinstance(universe, Planned)
+        return universe
+
+    def _universe(self, cutoff: datetime) -> pa.Table:
+        universe = self.task.population.universe
+        assert not isinstance(universe, Planned)
+        spine = self.engine.arrow(compile_universe(universe, Shared(cutoff, self.zone), self.tables))
+        end = pa.scalar(shift(cutoff, self.task.horizon, self.zone), pa.timestamp("us"))
+        return spine.append_column("window_end", pa.repeat(end, spine.num_rows))
+
+    def _eligible(self, spine: pa.Table, moment: Moment, with_target: bool) -> pa.Table:
+        target = self.task.target if with_target else None
+        requirements = self.task.population.requirements
+        measures = [requirement.condition.measure for requirement in (*requirements, *([target] if target else []))]
+        self._set_spine(spine, measures)
+        query = compile_spine(requirements, target, moment, self.tables)
+        eligible = self.engine.arrow(query)
+        return eligible.select([name for name in eligible.column_names if not name.startswith("edge_")])
+
+    def _set_spine(self, spine: pa.Table, measures: Sequence[Measure]) -> None:
+        self.engine.add_table(SPINE, with_edges(spine, edges_needed(measures), self.zone))
+
+    def _ordered(self, spine: pa.Table) -> pa.Table:
+        return spine.sort_by([(name, "ascending") for name in ("cutoff", *self.task.keys)])
+
+    def _population_columns(self) -> dict[str, str]:
+        columns = dict.fromkeys((*self.task.keys, "cutoff", "window_end"), "")
+        universe = self.task.population.universe
+        if isinstance(universe, Planned):
+            table = self.tables.get(universe.table, {})
+            carried = (universe.at, universe.until, *universe.carry)
+            columns |= {name: table[name] for name in carried if name in table}
+        return columns
+
+    # ------------------------------------------------------------------------------ what is known of them
+    def features(self, spine: pa.Table) -> pa.Table:
+        """The spine with all features; rows keep their order."""
+        spine = spine.append_column("__row", pa.array(range(spine.num_rows), pa.int64()))
+        cutoffs = sorted(pc.unique(spine["cutoff"]).to_pylist())
+        if self.task.is_planned and not self.plan.fitted:
+            table = self._features_at(spine, PerRow())
+        else:
+            pieces = [spine.filter(pc.equal(spine["cutoff"], pa.scalar(c, pa.timestamp("us")))) for c in cutoffs]
+            moments = [Shared(cutoff, self.zone) for cutoff in cutoffs]
+            table = pa.concat_tables([self._features_at(p, m) for p, m in zip(pieces, moments, strict=True)])
+        table = table.sort_by("__row")
+        kept = [name for name in spine.column_names if name != "__row"]
+        return table.select([*kept, *(column.name for column in self.columns if column.name not in kept)])
+
+    def _features_at(self, spine: pa.Table, moment: Moment) -> pa.Table:
+        measures = [output.measure for group in self.plan.groups for output in outputs(group)]
+        spine = self._with_fitted(spine, moment)
+        self._set_spine(spine, measures)
+        query = exp.select("s.*").from_(exp.to_table(SPINE).as_("s"))
+        parts = [
+            part
+            for group in self.plan.groups
+            for part in compile_group(group, self._moment_for(group, moment), self.tables)
+        ]
+        for index, part in enumerate(parts):
+            query = _join_part(query, part, f"p{index}")
+        for index, table in enumerate(self.plan.attributes):
+            query = _join_attributes(query, table, f"a{index}")
+        computed = [feature for feature in self.plan.derived if feature.what != Attribute(feature.name)]
+        derived = [exp.alias_(_derive(feature), feature.name, quoted=True) for feature in computed]
+        if derived:
+            query = exp.select("j.*", *derived).from_(query.subquery("j"))
+        return self.engine.arrow(query)
+
+    def _moment_for(self, group: Group, moment: Moment) -> Moment:
+        """A group through other tables needs the spine's rows, whatever the moment."""
+        return PerRow() if group.through else moment
+
+    def _with_fitted(self, spine: pa.Table, moment: Moment) -> pa.Table:
+        for fitted in self.plan.fitted:
+            assert isinstance(moment, Shared)
+            visible = _Visible(moment.cutoff, moment, self.engine, self.tables)
+            for feature, values in zip(fitted.features, fitted.compute(visible, spine), strict=True):
+                spine = spine.append_column(feature.name, pa.array(values, from_pandas=True))
+        return spine
+
+    def _learn(self, blocks: Sequence[Block], learn_at: datetime | None) -> Learned:
+        wanted = values_to_learn(blocks, self.tables)
+        if learn_at is None:
+            return {}
+        moment = Shared(learn_at, self.zone)
+        learned = {}
+        for name, (group, what) in wanted.items():
+            holders = Feature("holders", Distinct(column=group.key[0]), definition="")
+            (part,) = compile_group(Group(group.table, (what.of,), (holders,)), moment, self.tables)
+            counted = self.engine.arrow(part.query)
+            counted = counted.filter(pc.is_valid(counted[what.of]))
+            counted = counted.sort_by([("holders", "descending"), (what.of, "ascending")])
+            learned[name] = tuple(str(value) for value in counted[what.of].slice(0, what.top).to_pylist())
+        return learned
+
+
+def _join_part(query: exp.Select, part: Part, alias: str) -> exp.Select:
+    on = exp.and_(*(equal(exp.column(key, alias), exp.column(key, "s")) for key in part.key))
+    query = query.join(part.query.subquery(alias), on=on, join_type="left")
+    for output in part.columns:
+        value: exp.Expression = exp.column(output.name, alias, quoted=True)
+        if is_zero_without_events(output.measure):
+            value = exp.Coalesce(this=value, expressions=[ZERO.copy()])
+        query = query.select(output.named(value))
+    return query
+
+
+def _join_attributes(query: exp.Select, attributes: AttributeTable, alias: str) -> exp.Select:
+    on = exp.and_(*(equal(exp.column(key, alias), exp.column(key, "s")) for key in attributes.key))
+    query = query.join(exp.to_table(attributes.table).as_(alias), on=on, join_type="left")
+    return query.select(*(exp.column(name, alias, quoted=True) for name in attributes.columns))
+
+
+def _derive(feature: Feature) -> exp.Expression:
+    match feature.what:
+        case Ratio(numerator, denominator):
+            return ratio(exp.column(numerator, quoted=True), exp.column(denominator, quoted=True))
+        case DaysBetween(start, end):
+            return days(exp.column(start), exp.column(end))
+        case Attribute(column):
+            return exp.column(column)
+    raise TypeError(f"{feature.name} is not derived from other columns")
