@@ -80,8 +80,9 @@ class Bundle:
         for column in encoder.columns:
             profile = encoder.quantiles[column.name]
             if isinstance(profile, Mapping):
-                values: list[str | None] = list(profile)[:3] or [None]
-                columns[column.name] = pa.array([values[i % len(values)] for i in range(3)], pa.string())
+                values = list(profile)[:3]
+                picked = [values[i % len(values)] for i in range(3)] if values else [None] * 3
+                columns[column.name] = pa.array(picked, pa.string())
             else:
                 quartiles = [profile[LEVELS.index(level)] for level in (0.25, 0.5, 0.75)]
                 columns[column.name] = pa.array(quartiles, pa.float64(), from_pandas=True)
@@ -174,7 +175,8 @@ class _Pyfunc:
 
     def predict(self, data: pd.DataFrame, params: Mapping[str, Any] | None = None) -> pd.DataFrame:
         """Score, raw_score and percentile of each row, under the index of the input."""
-        return self.bundle.predict(_to_arrow(data, self.bundle.columns)).to_pandas().set_axis(data.index)
+        outputs: pd.DataFrame = self.bundle.predict(_to_arrow(data, self.bundle.columns)).to_pandas()
+        return outputs.set_axis(data.index)
 
 
 def _load_pyfunc(path: str, model_config: Mapping[str, Any] | None = None) -> _Pyfunc:

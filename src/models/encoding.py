@@ -58,9 +58,9 @@ class Encoder:
                 quantiles[column.name] = counts
                 absent = values.null_count
             else:
-                numbers = _numbers(table, column.name)
-                quantiles[column.name] = _quantiles(numbers)
-                absent = int(np.isnan(numbers).sum())
+                measured = numbers(table, column.name)
+                quantiles[column.name] = _quantiles(measured)
+                absent = int(np.isnan(measured).sum())
             missing[column.name] = absent / max(table.num_rows, 1)
         return cls(tuple(columns), vocabulary, quantiles, missing, table.num_rows)
 
@@ -77,7 +77,7 @@ class Encoder:
                 codes = pc.index_in(values, value_set=pa.array(self.vocabulary[column.name], pa.string()))
                 matrix[:, position] = codes.cast(pa.float64()).to_numpy(zero_copy_only=False)
             else:
-                matrix[:, position] = _numbers(table, column.name)
+                matrix[:, position] = numbers(table, column.name)
         return matrix
 
     @property
@@ -160,8 +160,8 @@ def _texts(table: pa.Table, name: str) -> pa.Array:
     return column.cast(pa.string())
 
 
-def _numbers(table: pa.Table, name: str) -> Floats:
-    """A number column as float64 (n,), NaN where missing."""
+def numbers(table: pa.Table, name: str) -> Floats:
+    """A number column of a table as float64 (n,), NaN where missing; ModelError where it is absent or no number."""
     column = _column(table, name)
     kind = column.type
     tests = (pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_decimal, pa.types.is_null)
@@ -178,9 +178,9 @@ def _counts(values: pa.Array) -> dict[str, int]:
     return dict(ordered[:MOST_CODES])
 
 
-def _quantiles(numbers: Floats) -> tuple[float, ...]:
-    """Quantiles at `LEVELS` of the finite values, by linear interpolation."""
-    finite = numbers[np.isfinite(numbers)]
+def _quantiles(values: Floats) -> tuple[float, ...]:
+    """Quantiles at `LEVELS` of the finite ones, by linear interpolation."""
+    finite = values[np.isfinite(values)]
     if not finite.size:
         return (float("nan"),) * len(LEVELS)
     return tuple(float(value) for value in np.quantile(finite, LEVELS))
