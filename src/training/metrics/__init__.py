@@ -6,6 +6,7 @@
 - `lists`, `assortment`: MAP, NDCG, recall, hit rate, margin at k; coverage and diversity of the lists
 - `concentration`, `amounts`: capture by the top 20 %, the 20-55 and 80-15 rates; errors of predicted amounts
 - `profit`: maximum profit and EMPC of a retention campaign
+- `uplift`: Qini, AUUC, uplift at k, for treatments that were given at random
 - `counts`: what all of these share: rows and positives at each distinct score
 """
 
@@ -17,6 +18,7 @@ from .lists import hit_rate_at_k, map_at_k, margin_at_k, ndcg_at_k, recall_at_k
 from .probability import BrierParts, CalibrationLine, accuracy, brier, brier_parts, calibration_line, ece, log_loss
 from .profit import Campaign, Profit, expected_maximum_profit, maximum_profit
 from .ranking import auc_within, average_precision, cumulative_gain, lift, roc_auc
+from .uplift import auuc, qini, uplift_at, uplift_curves
 
 __all__ = [
     "METRICS",
@@ -28,6 +30,7 @@ __all__ = [
     "TopMisses",
     "accuracy",
     "auc_within",
+    "auuc",
     "average_precision",
     "bias",
     "brier",
@@ -49,8 +52,11 @@ __all__ = [
     "mean_absolute_error",
     "metric_named",
     "ndcg_at_k",
+    "qini",
     "recall_at_k",
     "roc_auc",
     "root_mean_squared_error",
     "top_misses",
+    "uplift_at",
+    "uplift_curves",
 ]
