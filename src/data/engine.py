@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import duckdb
 import pyarrow as pa
@@ -61,15 +62,64 @@ class DuckDBEngine:
         self.connection.execute(f"CREATE TEMP TABLE {_quoted(name)} AS SELECT * FROM __incoming")
         self.connection.unregister("__incoming")
 
+    def add_batches(self, name: str, batches: pa.RecordBatchReader) -> None:
+        """Copy a stream of Arrow batches into the engine under a name, replacing what had it."""
+        self.drop(name)
+        self.connection.register("__incoming", batches)
+        try:
+            self._run(self.connection.execute, f"CREATE TEMP TABLE {_quoted(name)} AS SELECT * FROM __incoming")
+        finally:
+            self.connection.unregister("__incoming")
+
     def materialise(self, name: str, tree: exp.Expression) -> None:
         """Run a query and keep its result as a temporary table, replacing what had the name."""
         self.drop(name)
-        self._execute(f"CREATE TEMP TABLE {_quoted(name)} AS {self.sql(tree)}")
+        self._run(self.connection.execute, f"CREATE TEMP TABLE {_quoted(name)} AS {self.sql(tree)}")
+
+    def define(self, name: str, tree: exp.Expression) -> None:
+        """Make a query known as a view, replacing what had the name; nothing is computed yet."""
+        self.drop(name)
+        self._run(self.connection.execute, f"CREATE TEMP VIEW {_quoted(name)} AS {self.sql(tree)}")
+
+    def columns(self, name: str) -> dict[str, str]:
+        """The columns of a table or view with their types, in their order."""
+        rows = self.connection.execute(f"DESCRIBE {_quoted(name)}").fetchall()
+        return {str(row[0]): str(row[1]) for row in rows}
+
+    def write(self, tree: exp.Expression, file: Path) -> None:
+        """Run a query and write its rows to a Parquet file (zstd), in their order."""
+        target = exp.Literal.string(str(file)).sql(dialect=self.dialect)
+        self._run(self.connection.execute, f"COPY ({self.sql(tree)}) TO {target} (FORMAT parquet, COMPRESSION zstd)")
+
+    def write_partitions(self, tree: exp.Expression, column: str, folder: Path) -> None:
+        """Run a query and write its rows to `<folder>/<column>=<value>/*.parquet`, without that column."""
+        target = exp.Literal.string(str(folder)).sql(dialect=self.dialect)
+        options = f"FORMAT parquet, COMPRESSION zstd, PARTITION_BY ({_quoted(column)})"
+        self._run(self.connection.execute, f"COPY ({self.sql(tree)}) TO {target} ({options})")
+
+    def attach(self, file: Path, name: str) -> list[tuple[str, str]]:
+        """Open a DuckDB file for reading under a name; returns the schemas and names of its tables and views."""
+        path = exp.Literal.string(str(file)).sql(dialect=self.dialect)
+        self.connection.execute(f"ATTACH IF NOT EXISTS {path} AS {_quoted(name)} (READ_ONLY)")
+        found = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = ? ORDER BY ALL"
+        return self.connection.execute(found, [name]).fetchall()
+
+    def forget(self, *prefixes: str) -> None:
+        """Drop the tables and views, and close the files, whose name is one of these words, a dot and more."""
+        tables = "SELECT table_name FROM information_schema.tables WHERE table_catalog IN (current_database(), 'temp')"
+        for (name,) in self.connection.execute(tables).fetchall():
+            if name.partition(".")[0] in prefixes and "." in name:
+                self.drop(name)
+        for (name,) in self.connection.execute("SELECT database_name FROM duckdb_databases()").fetchall():
+            if name.partition(".")[0] in prefixes and "." in name:
+                self.connection.execute(f"DETACH {_quoted(name)}")
 
     def drop(self, name: str) -> None:
         """Forget a table or view, if there is one of that name."""
         kinds = self.connection.execute(
-            "SELECT table_type FROM information_schema.tables WHERE table_name = ?", [name]
+            "SELECT table_type FROM information_schema.tables "
+            "WHERE table_name = ? AND table_catalog IN (current_database(), 'temp')",
+            [name],
         ).fetchall()
         for (kind,) in kinds:
             self.connection.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} IF EXISTS {_quoted(name)}")
@@ -77,22 +127,23 @@ class DuckDBEngine:
     # -------------------------------------------------------------------------------- queries
     def sql(self, tree: exp.Expression) -> str:
         """The query in this engine's dialect."""
-        return tree.sql(dialect=self.dialect)
+        return str(tree.sql(dialect=self.dialect))
 
     def arrow(self, tree: exp.Expression) -> pa.Table:
         """Run a query and return all of its rows."""
-        return self._execute(self.sql(tree)).to_arrow_table()
+        return self._run(self.connection.sql, self.sql(tree)).to_arrow_table()
 
     def batches(self, tree: exp.Expression, rows: int = 100_000) -> Iterator[pa.RecordBatch]:
         """Run a query and yield its rows in batches, without holding all of them."""
-        yield from self._execute(self.sql(tree)).to_arrow_reader(rows)
+        yield from self._run(self.connection.sql, self.sql(tree)).to_arrow_reader(rows)
 
-    def _execute(self, sql: str) -> duckdb.DuckDBPyConnection:
+    @staticmethod
+    def _run(call: Callable[[str], Any], sql: str) -> Any:
         try:
-            return self.connection.execute(sql)
+            return call(sql)
         except duckdb.OutOfMemoryException as error:
             raise DataError(f"the memory limit was not enough: {error}; raise memory_limit in the config") from error
 
 
 def _quoted(name: str) -> str:
-    return exp.to_identifier(name, quoted=True).sql(dialect="duckdb")
+    return str(exp.to_identifier(name, quoted=True).sql(dialect="duckdb"))

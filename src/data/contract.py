@@ -1,0 +1,329 @@
+"""The data contract: the canonical tables and columns, each with its type, its duties and its checks, in one place.
+
+A company's own tables are mapped onto these (see `TableMapping` in the configuration), checked against them
+(`checks`) and written in their form (`ingest`). Nothing else in the package names a rule about a column.
+
+**Dates without a time.** A source column of type DATE, or one whose timestamps are midnight in every row, holds dates.
+`date_means` says which moment of the day such a date stands for, in the business time zone. An event is known at the
+"end" of its day (one microsecond before the next midnight), so that nothing is known before it can be; whatever
+*starts* on a date (a campaign, the contacts planned for it, a subscription, a customer's acquaintance) starts at
+the first moment of that day, since that moment is the cutoff at which it is looked at.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Literal
+
+from ..config import Config
+
+LogicalType = Literal["id", "text", "number", "timestamp", "boolean"]
+Moment = Literal["start", "end"]
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True)
+class Reference:
+    """Values of a column must stand in a key column of one of the parent tables.
+
+    `severity` is a warning where the parent may well be partial (demographics of some customers only), and an error
+    where a row without its parent cannot be used.
+    """
+
+    parents: tuple[tuple[str, str], ...]
+    severity: Severity = "warning"
+
+
+@dataclass(frozen=True)
+class Column:
+    """One canonical column.
+
+    `required`: the column must be mapped; `missing` says how a row without a value counts (None: it is fine).
+    `domain`: ids of one domain are joined with each other and so get one type. `may_be_future`: plans and due dates.
+    `negative`, `zero`: how such numbers count (None: they are fine). `not_before`: a column of the same table that it
+    must not precede. `allowed`: the only values, where there is a closed list.
+    """
+
+    name: str
+    type: LogicalType
+    required: bool = False
+    missing: Severity | None = None
+    domain: str = ""
+    references: Reference | None = None
+    date_means: Moment = "end"
+    may_be_future: bool = False
+    negative: Severity | None = None
+    zero: Severity | None = None
+    not_before: str = ""
+    allowed: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Table:
+    """One canonical table.
+
+    `key`: columns that identify a row together (those of them that are mapped); `entity`: alternatives of the column
+    by which its rows belong to a customer or prospect (one of them is required); `event`: the column that says when it
+    happened; `attributes`: whether further columns of the source are kept as attributes.
+    """
+
+    name: str
+    columns: tuple[Column, ...]
+    key: tuple[str, ...] = ()
+    entity: tuple[str, ...] = ()
+    event: str = ""
+    attributes: bool = False
+
+    def __getitem__(self, name: str) -> Column:
+        """The column of that name; KeyError where the contract has none."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        raise KeyError(name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of its columns."""
+        return tuple(column.name for column in self.columns)
+
+
+ENTITY = "entity"
+_CUSTOMER = Reference((("customers", "customer_id"),))
+_PROSPECT = Reference((("prospects", "prospect_id"),))
+_PRODUCT = Reference((("products", "product_id"),))
+_CAMPAIGN = Reference((("campaigns", "campaign_id"),), "error")
+
+
+def _id(name: str, domain: str, references: Reference | None = None, *, required: bool = False) -> Column:
+    missing: Severity | None = "error" if required else None
+    return Column(name, "id", required=required, missing=missing, domain=domain, references=references)
+
+
+def _key(name: str, domain: str) -> Column:
+    return _id(name, domain, required=True)
+
+
+def _customer(*, required: bool = True) -> Column:
+    return _id("customer_id", ENTITY, _CUSTOMER, required=required)
+
+
+def _at(name: str = "at", *, required: bool = True) -> Column:
+    return Column(name, "timestamp", required=required, missing="error" if required else None)
+
+
+def _known_at(means: Moment = "end") -> Column:
+    return Column("known_at", "timestamp", date_means=means, may_be_future=means == "start")
+
+
+_TABLES = (
+    Table(
+        "customers",
+        (
+            _key("customer_id", ENTITY),
+            Column("acquired_at", "timestamp", date_means="start"),
+            Column("birth_date", "timestamp", date_means="start"),
+            _id("referred_by", ENTITY, _CUSTOMER),
+            Column("consent", "boolean"),
+        ),
+        key=("customer_id",),
+        entity=("customer_id",),
+        attributes=True,
+    ),
+    Table(
+        "prospects",
+        (
+            _key("prospect_id", ENTITY),
+            Column("created_at", "timestamp", required=True, missing="error", date_means="start"),
+            Column("converted_at", "timestamp", not_before="created_at"),
+            _id("customer_id", ENTITY, _CUSTOMER),
+        ),
+        key=("prospect_id",),
+        entity=("prospect_id",),
+        event="created_at",
+        attributes=True,
+    ),
+    Table(
+        "stages",
+        (
+            _id("entity_id", ENTITY, Reference(_CUSTOMER.parents + _PROSPECT.parents), required=True),
+            _at(),
+            Column(
+                "stage",
+                "text",
+                required=True,
+                missing="error",
+                allowed=("target", "lead", "opportunity", "contract", "user"),
+            ),
+            _known_at(),
+        ),
+        entity=("entity_id",),
+        event="at",
+    ),
+    Table(
+        "products",
+        (
+            _key("product_id", "product_id"),
+            Column("category", "text", required=True, missing="warning"),
+            Column("line", "text"),
+            Column("tier", "text"),
+            Column("price", "number", negative="warning"),
+            Column("margin_rate", "number"),
+        ),
+        key=("product_id",),
+        attributes=True,
+    ),
+    Table(
+        "campaigns",
+        (
+            _key("campaign_id", "campaign_id"),
+            Column("starts_at", "timestamp", True, "error", date_means="start", may_be_future=True),
+            Column("ends_at", "timestamp", True, "error", may_be_future=True, not_before="starts_at"),
+            Column("kind", "text"),
+            _known_at("start"),
+        ),
+        key=("campaign_id",),
+    ),
+    Table(
+        "offers",
+        (
+            _key("offer_id", "offer_id"),
+            _id("campaign_id", "campaign_id", _CAMPAIGN),
+            _id("product_id", "product_id", _PRODUCT),
+            Column("category", "text"),
+            Column("discount", "number", negative="warning"),
+            _known_at("start"),
+        ),
+        key=("offer_id", "campaign_id", "product_id", "category"),
+    ),
+    Table(
+        "contacts",
+        (
+            _key("contact_id", "contact_id"),
+            _customer(required=False),
+            _id("prospect_id", ENTITY, _PROSPECT),
+            Column("at", "timestamp", date_means="start", may_be_future=True),
+            _id("campaign_id", "campaign_id", _CAMPAIGN, required=True),
+            _id("offer_id", "offer_id", Reference((("offers", "offer_id"),))),
+            Column("channel", "text"),
+            Column("cost", "number", negative="warning"),
+            Column("treated", "boolean"),
+            _known_at("start"),
+        ),
+        key=("contact_id",),
+        entity=("customer_id", "prospect_id"),
+        event="at",
+    ),
+    Table(
+        "responses",
+        (
+            _id("contact_id", "contact_id", Reference((("contacts", "contact_id"),), "error"), required=True),
+            _at(),
+            Column("amount", "number", negative="warning"),
+            _id("offer_id", "offer_id", Reference((("offers", "offer_id"),))),
+            _known_at(),
+        ),
+        entity=("customer_id", "prospect_id"),
+        event="at",
+    ),
+    Table(
+        "transactions",
+        (
+            _customer(),
+            _at(),
+            Column("amount", "number", required=True, missing="error", negative="warning"),
+            _id("product_id", "product_id", _PRODUCT),
+            Column("quantity", "number", negative="error", zero="warning"),
+            Column("margin", "number"),
+            Column("discount", "number", negative="warning"),
+            Column("channel", "text"),
+            _id("order_id", "order_id"),
+            _known_at(),
+        ),
+        entity=("customer_id",),
+        event="at",
+    ),
+    Table(
+        "interactions",
+        (
+            _customer(),
+            _at(),
+            Column("kind", "text", required=True, missing="error"),
+            Column("score", "number"),
+            Column("cost", "number", negative="warning"),
+            Column("resolved_at", "timestamp", not_before="at"),
+            _known_at(),
+        ),
+        entity=("customer_id",),
+        event="at",
+    ),
+    Table(
+        "subscriptions",
+        (
+            _customer(),
+            Column("started_at", "timestamp", True, "error", date_means="start", may_be_future=True),
+            Column("ended_at", "timestamp", may_be_future=True, not_before="started_at"),
+            Column("plan", "text"),
+            Column("fee", "number", negative="warning"),
+            Column("end_reason", "text"),
+            _known_at("start"),
+        ),
+        entity=("customer_id",),
+        event="started_at",
+    ),
+    Table(
+        "payments",
+        (
+            _customer(),
+            Column("due_at", "timestamp", True, "error", may_be_future=True),
+            Column("paid_at", "timestamp"),
+            Column("amount", "number", required=True, missing="error", negative="warning"),
+            _known_at(),
+        ),
+        entity=("customer_id",),
+        event="due_at",
+    ),
+    Table(
+        "returns",
+        (
+            _customer(),
+            _at(),
+            _id("order_id", "order_id"),
+            _id("product_id", "product_id", _PRODUCT),
+            Column("amount", "number", required=True, missing="error", negative="warning"),
+            _known_at(),
+        ),
+        entity=("customer_id",),
+        event="at",
+    ),
+)
+
+TABLES: Mapping[str, Table] = MappingProxyType({table.name: table for table in _TABLES})
+"""Every canonical table by name; parents stand before the tables that refer to them."""
+
+EVENT_TABLES = ("transactions", "responses", "interactions")
+"""Tables whose events say how far the world was observed."""
+
+
+@dataclass(frozen=True)
+class Need:
+    """A table that a task cannot do without, and the optional columns of it that it needs too."""
+
+    table: str
+    columns: tuple[str, ...] = ()
+
+
+def task_needs(config: Config) -> dict[str, tuple[Need, ...]]:
+    """What each configured task needs of the data."""
+    tasks = config.tasks
+    needs: dict[str, tuple[Need, ...]] = {}
+    if tasks.churn is not None:
+        needs["churn"] = (Need("transactions"),)
+    if tasks.conversion is not None:
+        of_campaigns = (Need("campaigns"), Need("contacts", ("customer_id",)), Need("responses"))
+        of_prospects = (Need("prospects", ("converted_at",)),)
+        needs["conversion"] = of_campaigns if tasks.conversion.of == "campaigns" else of_prospects
+    if tasks.next_offer is not None:
+        needs["next_offer"] = (Need("transactions", ("product_id",)), Need("products", ("category",)))
+    return needs

@@ -1,0 +1,113 @@
+"""Columns that are joined on once, at ingest, so that no feature has to join again.
+
+transactions, returns: category, line, tier, price of their product; transactions and interactions: `local_at`, the wall
+time of `at`; contacts: what is known of their campaign; responses: whose they are; offers: the category of
+their product; and the moment from which on each plan was known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+
+from sqlglot import exp
+
+from ..config import Config
+from ..errors import DataError
+from .checks import CheckedTable
+from .clock import utc_to_local_sql
+from .convert import sql
+from .engine import DuckDBEngine
+
+Columns = dict[str, exp.Expression]
+
+_OF_PRODUCT = {
+    "transactions": ("category", "line", "tier", "price"),
+    "returns": ("category", "line"),
+    "offers": ("category",),
+}
+_OF_CAMPAIGN = {"campaign_kind": "kind", "starts_at": "starts_at", "ends_at": "ends_at"}
+_OF_CONTACT = ("customer_id", "prospect_id", "campaign_id", "offer_id", "channel")
+_LOCAL = ("transactions", "interactions")
+
+
+def enrich(engine: DuckDBEngine, name: str, tables: Mapping[str, CheckedTable], config: Config) -> str:
+    """Define the view `rich.<name>` of a checked table with its joined columns; returns the view's name.
+
+    Campaigns must be enriched before offers and contacts, contacts before responses.
+
+    Raises DataError where a table lacks the one that gives its rows a time or an owner.
+    """
+    table = tables[name]
+    columns: Columns = {column: _own(column) for column in (*table.columns, *table.attributes)}
+    query = exp.select().from_(exp.table_(table.view, quoted=True, alias="t"))
+    if name in _OF_PRODUCT and "products" in tables and "product_id" in columns:
+        query = _with_product(query, columns, name, tables["products"])
+    if name == "campaigns":
+        columns["known_at"] = _first_of(columns.get("known_at"), _own("starts_at"))
+    if name in ("offers", "contacts") and "campaigns" in tables and "campaign_id" in columns:
+        query = _with_campaign(query, columns, name)
+    if name == "contacts":
+        if "at" not in columns:
+            raise DataError("contacts.at is not mapped, and there are no campaigns whose start could stand for it")
+        columns["known_at"] = _first_of(columns.get("known_at"), columns["at"])
+    if name == "responses":
+        query = _with_contact(query, columns, tables)
+    if name in _LOCAL:
+        span = engine.arrow(exp.select("min(at) AS a", "max(at) AS b").from_(exp.table_(table.view, quoted=True)))
+        first, last = (span.column(i)[0].as_py() or datetime(2000, 1, 1) for i in (0, 1))
+        columns["local_at"] = utc_to_local_sql(_own("at"), config.time_zone, first, last)
+    selected = [exp.alias_(tree, column, quoted=True) for column, tree in columns.items()]
+    view = f"rich.{name}"
+    engine.define(view, query.select(*selected))
+    return view
+
+
+def _with_product(query: exp.Select, columns: Columns, name: str, products: CheckedTable) -> exp.Select:
+    """A row without a known product keeps its own values, or has none."""
+    for column in _OF_PRODUCT[name]:
+        if column in products.columns:
+            columns[column] = _first_of(columns.get(column), _of("p", column))
+    if name == "transactions" and "margin_rate" in products.columns:
+        earned = sql("a * r", a=_own("amount"), r=_of("p", "margin_rate"))
+        columns["margin"] = _first_of(columns.get("margin"), earned)
+    return _joined(query, products.view, "p", "product_id")
+
+
+def _with_campaign(query: exp.Select, columns: Columns, name: str) -> exp.Select:
+    if name == "offers":
+        columns["known_at"] = _first_of(columns.get("known_at"), _of("c", "known_at"))
+        return _joined(query, "rich.campaigns", "c", "campaign_id")
+    for column, theirs in _OF_CAMPAIGN.items():
+        columns[column] = _of("c", theirs)
+    columns["at"] = _first_of(columns.get("at"), _of("c", "starts_at"))
+    return _joined(query, "rich.campaigns", "c", "campaign_id")
+
+
+def _with_contact(query: exp.Select, columns: Columns, tables: Mapping[str, CheckedTable]) -> exp.Select:
+    if "contacts" not in tables:
+        raise DataError("responses are mapped without contacts, so nobody knows whose they are; map the contacts too")
+    for column in _OF_CONTACT:
+        if column in tables["contacts"].columns:
+            columns[column] = _first_of(columns.get(column), _of("k", column))
+    return _joined(query, "rich.contacts", "k", "contact_id")
+
+
+def _joined(query: exp.Select, view: str, alias: str, key: str) -> exp.Select:
+    return query.join(
+        exp.table_(view, quoted=True, alias=alias),
+        on=exp.EQ(this=_own(key), expression=_of(alias, key)),
+        join_type="left",
+    )
+
+
+def _first_of(first: exp.Expression | None, second: exp.Expression) -> exp.Expression:
+    return second if first is None else sql("coalesce(a, b)", a=first, b=second)
+
+
+def _own(column: str) -> exp.Expression:
+    return _of("t", column)
+
+
+def _of(alias: str, column: str) -> exp.Expression:
+    return exp.column(column, alias, quoted=True)

@@ -1,0 +1,110 @@
+"""From the sources to a `Dataset`: checked, converted, enriched, written as Parquet once, and used from there.
+
+The canonical tables lie under `<home>/.cache/<config>/data-<fingerprint>/<table>/bucket-<k>.parquet`. Tables whose rows
+belong to a customer or prospect are split into buckets by a hash of the id, which bounds the memory of later steps and
+is the unit of their restart; the others are one file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import duckdb
+from sqlglot import exp
+
+from ..config import Config
+from ..errors import DataError
+from .buckets import bucket_count, owner_of, write_table
+from .checks import CheckedTable, examine, forget_sources, with_needs
+from .contract import TABLES
+from .dataset import Dataset, load_dataset, observed_span
+from .engine import DuckDBEngine
+from .enrich import enrich
+from .files import folder_aside, write_aside
+from .fingerprint import contents_of, fingerprint
+from .locations import locate
+from .report import Report
+from .sources import first_line
+
+Progress = Callable[[str], None]
+
+
+def open_dataset(config: Config, engine: DuckDBEngine | None = None, progress: Progress | None = None) -> Dataset:
+    """The canonical tables of a configuration, known to the engine under their names.
+
+    What was written before is used again if sources, mapping and code are the same; a killed run leaves nothing half.
+
+    Raises DataError with every error that was found in the data.
+    """
+    say = progress or (lambda _: None)
+    engine = engine or DuckDBEngine(memory_limit=config.memory_limit, threads=config.threads)
+    cache = config.home / ".cache" / config.name
+    try:
+        say("reading the sources")
+        sums = _sums(config, engine, cache)
+        folder = cache / f"data-{sums[:16]}" if sums is not None else None
+        if folder is None or not (folder / "dataset.json").is_file():
+            say("checking the data")
+            quarantine = config.home / "quarantine" / config.name
+            tables, report = examine(config, engine, quarantine=quarantine)
+            columns = {name: table.columns for name, table in tables.items()}
+            _stop_at_errors(with_needs(config, report, columns))
+            if sums is None or folder is None:  # a source changed hands between the two looks at it
+                raise DataError("the sources could not be read twice in a row; run the command again")
+            say("writing the tables")
+            _write(engine, config, tables, report, sums, folder)
+    except duckdb.Error as error:
+        raise DataError(f"the data of {config.name} cannot be read: {first_line(error)}") from error
+    finally:
+        forget_sources(engine)
+    dataset = load_dataset(config, engine, folder)
+    _stop_at_errors(with_needs(config, dataset.report, dataset.columns))
+    return dataset
+
+
+def _sums(config: Config, engine: DuckDBEngine, cache: Path) -> str | None:
+    """The fingerprint; None where a source cannot be opened (the checks will say so, with all else)."""
+    try:
+        locations = [locate(name, text, config.folder) for name, text in config.sources.items()]
+        return fingerprint(config, contents_of(engine, locations, cache))
+    except (DataError, duckdb.Error, OSError):
+        return None
+
+
+def _stop_at_errors(report: Report) -> None:
+    if report.errors:
+        faults = "\n".join(fault.text() for fault in report.errors)
+        raise DataError(f"{report.summary()}\n{faults}")
+
+
+def _write(
+    engine: DuckDBEngine, config: Config, tables: dict[str, CheckedTable], report: Report, sums: str, folder: Path
+) -> None:
+    rich = {name: enrich(engine, name, tables, config) for name in TABLES if name in tables}
+    buckets = bucket_count((report.rows or {}).get("transactions", 0))
+    with folder_aside(folder) as aside:
+        files = {
+            name: write_table(engine, view, owner_of(engine, name, view), buckets, aside / name)
+            for name, view in rich.items()
+        }
+        first, last = observed_span(
+            engine, config, {name: exp.table_(view, quoted=True) for name, view in rich.items()}
+        )
+        manifest = {
+            "fingerprint": sums,
+            "buckets": buckets,
+            "tables": {
+                name: {
+                    "columns": engine.columns(view),
+                    "attributes": list(tables[name].attributes),
+                    "files": [file.name for file in files[name]],
+                }
+                for name, view in rich.items()
+            },
+            "first_event": first.isoformat(),
+            "observed_until": last.isoformat(),
+            "report": report.as_json(),
+        }
+        write_aside(aside / "dataset.json", json.dumps(manifest, indent=1))

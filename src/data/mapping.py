@@ -1,0 +1,222 @@
+"""From a company's columns to the canonical names: which expression over the source stands for which column.
+
+Expressions are parsed, their columns are looked up in the source and quoted, and they are put back together by
+sqlglot: no text of a configuration or of a file's header is ever pasted into a query.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+import duckdb
+import sqlglot
+from sqlglot import exp
+
+from ..config import TableMapping
+from ..errors import DataError
+from .contract import TABLES, Table
+from .engine import DuckDBEngine
+from .locations import near, view_name
+from .report import Fault
+from .sources import first_line
+
+_RESERVED = frozenset({"cutoff", "target", "window_end", "entity_id", "as_of"})
+
+
+@dataclass(frozen=True)
+class MappedTable:
+    """A canonical table over its source: `columns` and `attributes` map each name to its expression and type there.
+
+    The types are the source's own; `view` is the engine's name of a view with these columns, not yet converted.
+    """
+
+    table: Table
+    view: str
+    columns: Mapping[str, str] = field(default_factory=dict)
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+def map_table(
+    engine: DuckDBEngine, name: str, mapping: TableMapping, sources: Iterable[str]
+) -> tuple[MappedTable | None, list[Fault]]:
+    """Resolve one table's mapping and define the view `mapped.<name>` of its raw canonical columns.
+
+    `sources` are the opened ones. Returns None for the table where nothing of it can be read.
+    """
+    table, faults = TABLES[name], list[Fault]()
+    try:
+        origin = _origin(engine, name, mapping, list(sources))
+    except DataError as error:
+        return None, [Fault("error", name, None, str(error), f"correct `tables.{name}` in the configuration")]
+    available = engine.columns(origin)
+    expressions, used = dict[str, exp.Expression](), set[str]()
+    for column in dict.fromkeys((*table.names, *mapping.columns)):
+        if column not in mapping.columns:
+            if column in available:
+                expressions[column] = exp.column(column, quoted=True)
+                used.add(column)
+            continue
+        if column not in table.names and not table.attributes:
+            remedy = f"use one of: {', '.join(table.names)}{near(column, table.names)}"
+            faults.append(Fault("error", name, column, "the contract has no such column", remedy))
+            continue
+        try:
+            expressions[column], touched = resolve(mapping.columns[column], available)
+            used |= touched
+        except DataError as error:
+            faults.append(Fault("error", name, column, str(error), f"correct `tables.{name}.columns.{column}`"))
+    for needed in (column.name for column in table.columns if column.required):
+        if needed not in mapping.columns and needed not in available:
+            what = f"the column is required and not mapped; the source has {_listed(available)}"
+            remedy = f"map it under `tables.{name}.columns`{near(needed, available)}"
+            faults.append(Fault("error", name, needed, what, remedy))
+    owners = [column for column in table.entity if column in table.names]
+    if owners and not set(owners) & set(expressions) and not any(table[owner].required for owner in owners):
+        what = f"one of {' and '.join(owners)} is required; the source has {_listed(available)}"
+        faults.append(Fault("error", name, None, what, f"map it under `tables.{name}.columns`"))
+    attributes, notes, bad_ignore = _attributes(table, mapping, available, used, expressions)
+    faults += bad_ignore
+    mapped = {**expressions, **{key: exp.column(column, quoted=True) for key, column in attributes.items()}}
+    types = dict[str, str]()
+    for column, expression in list(mapped.items()):
+        try:
+            types[column] = _type_of(engine, expression, origin)
+        except duckdb.Error as error:
+            del mapped[column]
+            what = f"`{mapping.columns.get(column, column)}` cannot be computed: {first_line(error)}"
+            faults.append(Fault("error", name, column, what, f"correct `tables.{name}.columns.{column}`"))
+    view = f"mapped.{name}"
+    selected = [exp.alias_(expression, column, quoted=True) for column, expression in mapped.items()]
+    engine.define(view, exp.select(*selected or [exp.Null()]).from_(exp.table_(origin, quoted=True)))
+    contract = {column: types[column] for column in mapped if column in table.names}
+    others = {column: types[column] for column in mapped if column not in table.names}
+    return MappedTable(table, view, contract, others, notes), faults
+
+
+# ------------------------------------------------------------------------------------------- expressions
+def resolve(text: str, available: Iterable[str]) -> tuple[exp.Expression, set[str]]:
+    """What a mapping's text stands for: a source column of exactly that name, else an SQL expression over columns.
+
+    Returns the expression and the source columns in it. Raises DataError: not readable, an unknown column, a query.
+    """
+    names = list(available)
+    if text in names:
+        return exp.column(text, quoted=True), {text}
+    try:
+        tree = sqlglot.parse_one(text, dialect="duckdb")
+    except sqlglot.errors.SqlglotError as error:
+        raise DataError(f"`{text}` is neither a column of the source nor readable SQL{near(text, names)}") from error
+    if isinstance(tree, exp.Column) and not tree.table and _matching(tree.name, names) is None:
+        hint = near(tree.name, names) or f"; it has {_listed(names)}"
+        raise DataError(f"the source has no column {text}{hint}")
+    forbidden = (exp.Query, exp.Block, exp.Alias, exp.Star, exp.AggFunc, exp.Window, exp.DDL, exp.Command)
+    if tree.find(*forbidden) is not None:
+        raise DataError(f"`{text}` is no plain expression over the columns of one row; use `query:` for anything else")
+    touched = set[str]()
+    for node in list(tree.find_all(exp.Column)):
+        name = node.parts[0].name
+        found = _matching(name, names)
+        if found is None:
+            raise DataError(f"`{text}` names {name}, which the source does not have{near(name, names)}")
+        node.parts[0].replace(exp.to_identifier(found, quoted=True))
+        touched.add(found)
+    return tree, touched
+
+
+def _matching(name: str, names: list[str]) -> str | None:
+    alike = [known for known in names if known.lower() == name.lower()]
+    return name if name in names else alike[0] if alike else None
+
+
+def _listed(names: Iterable[str]) -> str:
+    known = list(names)
+    return ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
+
+
+def _type_of(engine: DuckDBEngine, expression: exp.Expression, origin: str) -> str:
+    engine.define("one expression", exp.select(exp.alias_(expression, "x")).from_(exp.table_(origin, quoted=True)))
+    return engine.columns("one expression")["x"]
+
+
+# ------------------------------------------------------------------------------------------- where rows come from
+def _origin(engine: DuckDBEngine, name: str, mapping: TableMapping, sources: list[str]) -> str:
+    if mapping.source is not None:
+        if mapping.source not in sources:
+            raise DataError(f"there is no source '{mapping.source}'{near(mapping.source, sources)}")
+        return view_name(mapping.source)
+    assert mapping.query is not None
+    try:
+        tree = sqlglot.parse_one(mapping.query, dialect="duckdb")
+    except sqlglot.errors.SqlglotError as error:
+        raise DataError(f"its query is not readable SQL: {first_line(error)}") from error
+    if not isinstance(tree, exp.Query):
+        raise DataError("its query is no SELECT")
+    local = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
+    for node in list(tree.find_all(exp.Table)):
+        if not isinstance(node.this, exp.Identifier) or node.db:
+            raise DataError(f"its query reads {node.sql('duckdb')}; only names under `sources` can be read")
+        if node.name.lower() in local:
+            continue
+        if node.name not in sources:
+            raise DataError(f"its query reads {node.name}, which is no source{near(node.name, sources)}")
+        if not node.alias:
+            node.set("alias", exp.TableAlias(this=exp.to_identifier(node.name, quoted=True)))
+        node.set("this", exp.to_identifier(view_name(node.name), quoted=True))
+    view = f"query.{name}"
+    try:
+        engine.define(view, tree)
+    except duckdb.Error as error:
+        raise DataError(f"its query cannot be run: {first_line(error)}") from error
+    return view
+
+
+# ------------------------------------------------------------------------------------------- attributes
+def _attributes(
+    table: Table,
+    mapping: TableMapping,
+    available: Mapping[str, str],
+    used: set[str],
+    expressions: Mapping[str, exp.Expression],
+) -> tuple[dict[str, str], tuple[str, ...], list[Fault]]:
+    """Attribute name -> source column, for the columns that no mapping uses; what was renamed or left out is noted."""
+    faults = [
+        Fault(
+            "error",
+            table.name,
+            column,
+            f"`ignore` names {column}, which the source does not have",
+            f"correct `tables.{table.name}.ignore`{near(column, available)}",
+        )
+        for column in mapping.ignore
+        if column not in available
+    ]
+    if not table.attributes:
+        return {}, (), faults
+    taken = {*_RESERVED, *table.names, *expressions}
+    attributes, notes = dict[str, str](), list[str]()
+    for column, kind in available.items():
+        if column in used or column in mapping.ignore:
+            continue
+        if re.search(r"\[|^(STRUCT|MAP|UNION|BLOB|INTERVAL|TIME$|TIME )", kind):
+            notes.append(f"{table.name}.{column} is left out: {kind} is no type that a feature can be made of")
+            continue
+        name = base = clean_name(column)
+        number = 2
+        while name.lower() in taken:
+            name, number = f"{base}_{number}", number + 1
+        if name != column:
+            notes.append(f"{table.name}.{column} is called {name}")
+        taken.add(name.lower())
+        attributes[name] = column
+    return attributes, tuple(notes), faults
+
+
+def clean_name(name: str) -> str:
+    """A plain identifier: kept if it is one, else lower snake case."""
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        return name
+    cleaned = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_")
+    return cleaned if re.match(r"[a-z_]", cleaned) else f"attribute_{cleaned}".rstrip("_")

@@ -1,0 +1,54 @@
+"""Sources made known to the engine: files and DuckDB tables as views, PostgreSQL tables as copies."""
+
+from __future__ import annotations
+
+import re
+
+import duckdb
+from sqlglot import exp
+
+from ..errors import DataError
+from .csv_files import typed_csv
+from .engine import DuckDBEngine
+from .locations import Location, view_name
+from .postgres import copy_table
+
+
+def open_source(engine: DuckDBEngine, location: Location) -> None:
+    """Make a source known to the engine under `view_name(location.name)`.
+
+    Files and DuckDB tables become views; a PostgreSQL table is copied in, in batches.
+
+    Raises DataError where it cannot be read.
+    """
+    view = view_name(location.name)
+    try:
+        if location.kind == "parquet":
+            engine.add_files(view, location.files)
+        elif location.kind == "csv":
+            engine.define(view, typed_csv(engine, location.files))
+        elif location.kind == "duckdb":
+            _open_duckdb(engine, location, view)
+        else:
+            copy_table(engine, location, view)
+    except duckdb.Error as error:
+        where = ", ".join(str(file) for file in location.files[:3])
+        raise DataError(f"source '{location.name}': {where} cannot be read: {first_line(error)}") from error
+
+
+def first_line(error: Exception) -> str:
+    """The first line of an engine's message, without its kind and without what may be secret."""
+    text = str(error).strip().partition("\n")[0]
+    return re.sub(r"://[^@\s]*@", "://***@", re.sub(r"^[\w ]+ Error: ", "", text))
+
+
+def _open_duckdb(engine: DuckDBEngine, location: Location, view: str) -> None:
+    file, database = location.files[0], f"file.{location.name}"
+    found = engine.attach(file, database)
+    if (location.schema, location.table) not in found:
+        there = ", ".join(f"{schema}.{table}" for schema, table in found) or "no tables"
+        raise DataError(
+            f"source '{location.name}': {file} has no table {location.schema}.{location.table}; it has {there}"
+        )
+    table = exp.table_(location.table, location.schema, database, quoted=True)
+    engine.define(view, exp.select("*").from_(table))
