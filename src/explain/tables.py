@@ -55,6 +55,7 @@ class TreeTables:
         self._program = builder.build()
         self._used = builder.used
         self._levels = builder.levels
+        self.leaves = sum(len(tree.leaf_value) for tree in forest.trees)
         self._splits = max((tree.splits for tree in forest.trees), default=0)
         code = self._program.operations[:, 0]
         self._score_operations = self._program.operations[code <= SCORE]
@@ -110,11 +111,11 @@ class TreeTables:
         `groups` (p,) gives each feature's group id. Raises ModelError if contributions do not add up to the raw score.
         """
         matrix = self._matrix(X)
-        members = self._members(np.asarray(groups))
-        n = len(matrix)
-        top = TopGroups(
-            np.empty((n, k), np.int32), np.empty((n, k)), np.empty((n, k), np.int32), np.empty((n, k)), np.empty(n)
-        )
+        ids = np.asarray(groups)
+        if ids.shape != (self.num_features,):
+            raise ModelError(f"the model has {self.num_features} features; groups are given for {ids.shape}")
+        members = Members.of(ids, self._used)
+        top = TopGroups.empty(len(matrix), k)
 
         def work(first: int, rows: int, w: Workspace) -> None:
             self._explain(rows, w)
@@ -131,7 +132,7 @@ class TreeTables:
         gap = worst_gap(w.total, w.score, self.bias, w.filled[0], rows)
         if not gap <= TOLERANCE:
             raise ModelError(
-                f"contributions do not add up to the raw score: they are off by {gap:.1e}, and at most {TOLERANCE:.0e} is "
+                f"contributions do not add up to the raw score: they are off by {gap:.1e}, where {TOLERANCE:.0e} is "
                 "allowed; do not use these reasons, and report the model with a row that shows it"
             )
 
@@ -140,19 +141,6 @@ class TreeTables:
         if matrix.ndim != 2 or matrix.shape[1] != self.num_features:
             raise ModelError(f"the model has {self.num_features} features; the matrix has the shape {matrix.shape}")
         return matrix
-
-    def _members(self, groups: NDArray[np.integer]) -> Members:
-        if groups.shape != (self.num_features,):
-            raise ModelError(f"the model has {self.num_features} features; {groups.shape} groups are given")
-        own = groups[self._used]
-        order = np.argsort(own, kind="stable")
-        ids, start = np.unique(own[order], return_index=True)
-        return Members(
-            ids.astype(np.int32),
-            np.append(start, len(own)).astype(np.int64),
-            order.astype(np.int64),
-            self._used[order].astype(np.int32),
-        )
 
     def _run(self, X: NDArray[np.float64], work: Callable[[int, int, Workspace], None]) -> None:
         """Bin the rows chunk by chunk and hand each chunk to `work`, on as many threads as there are and as pay."""

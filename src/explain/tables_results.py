@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
@@ -19,6 +19,19 @@ class Members(NamedTuple):
     row: NDArray[np.int64]  # (used features,) row of the totals
     feature: NDArray[np.int32]  # (used features,) column of X
 
+    @classmethod
+    def of(cls, groups: NDArray[np.integer[Any]], used: NDArray[np.integer[Any]]) -> Members:
+        """Members of the groups (p,), as far as the features `used` go; row i of the totals is feature used[i]."""
+        own = groups[used]
+        order = np.argsort(own, kind="stable")
+        ids, start = np.unique(own[order], return_index=True)
+        return cls(
+            ids.astype(np.int32),
+            np.append(start, len(own)).astype(np.int64),
+            order.astype(np.int64),
+            used[order].astype(np.int32),
+        )
+
 
 class TopGroups(NamedTuple):
     """The k groups that move each row's score most, by absolute contribution; -1 and 0 where there are fewer.
@@ -31,6 +44,12 @@ class TopGroups(NamedTuple):
     feature: NDArray[np.int32]  # (n, k)
     feature_contribution: NDArray[np.float64]  # (n, k)
     raw_score: NDArray[np.float64]  # (n,)
+
+    @classmethod
+    def empty(cls, n: int, k: int) -> TopGroups:
+        """Arrays to be written."""
+        ids = np.empty((2, n, k), np.int32)
+        return cls(ids[0], np.empty((n, k)), ids[1], np.empty((n, k)), np.empty(n))
 
 
 @njit(cache=True, nogil=True)

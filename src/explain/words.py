@@ -1,0 +1,179 @@
+"""Reasons in words: each feature's template, filled with the values of a row.
+
+A template is plain text with fields: `{value}`, `{typical}` (the training median, or the most frequent category) and
+the name of any other feature of the row, as in "last visit {value} ago; usually comes every {gap_mean}". Its clauses
+are parted by "; ": one with a value that is not known is left out. What is written is plain text: escaping belongs to
+the page.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from string import Formatter
+from typing import Any, Protocol
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import ArrayLike, NDArray
+
+from ..language.declarations import FeatureColumn
+from ..models.encoding import LEVELS, Profile
+from .reasons import Positions, take, text_by_feature
+from .values import clean, format_numbers, format_texts
+
+LONGEST = 200  # characters of a reason
+_UNKNOWN = "not known"
+_DEFAULT = "{definition}: {value}; typically {typical}"
+_TIDY = (("every 1 day", "every day"), ("every less than a day", "more than once a day"))
+_NO_NOUNS = {"was", "is", "this", "has", "as", "its", "does"}
+Values = Callable[[str], pa.Array]  # the column of a feature, for the rows in question
+
+
+@dataclass(frozen=True)
+class _Piece:
+    """A stretch of text and the field behind it; `singular` is the text if the field before it is a bare 1."""
+
+    text: str
+    singular: str
+    field: str | None
+
+
+class ReasonWriter:
+    """Writes reasons for the features of one model.
+
+    `quantiles` are the model's (feature name -> training quantiles at LEVELS, or counts of categories), `currency` is
+    printed behind money and may be empty.
+    """
+
+    def __init__(self, columns: Sequence[FeatureColumn], quantiles: Mapping[str, Profile], currency: str = "") -> None:
+        self.columns = tuple(columns)
+        self.currency = currency
+        self._by_name = {column.name: column for column in columns}
+        self._typical = {column.name: self._typical_value(column, quantiles.get(column.name)) for column in columns}
+        self._clauses = {column.name: self._parse(column) for column in columns}
+
+    def write(self, name: str, row: Mapping[str, Any]) -> str:
+        """The reason of one feature, from the values of one row by feature name (None or NaN: missing)."""
+        return str(self._texts(name, lambda other: pa.array([row.get(other)], from_pandas=True))[0].as_py())
+
+    def write_batch(self, table: pa.Table, features: Positions) -> list[pa.StringArray]:
+        """Reasons for many rows: features (n, k) holds positions in `columns`, -1 for none; k arrays of n strings."""
+
+        def write(position: int, rows: pa.Array) -> pa.Array:
+            return self._texts(self.columns[position].name, lambda other: take(table, other, rows))
+
+        return text_by_feature(features, write)
+
+    @staticmethod
+    def effect(contribution: float) -> str:
+        """What a contribution does."""
+        if contribution == 0:
+            return "does not move the score"
+        return "raises the score" if contribution > 0 else "lowers the score"
+
+    def typical(self, name: str) -> str | None:
+        """The usual value of a feature in training, with its unit; None where all were missing."""
+        return self._typical[name]
+
+    # -------------------------------------------------------------------------------- inside
+    def _texts(self, name: str, values: Values) -> pa.Array:
+        column = self._by_name[name]
+        own = self._format(column, values(name))
+        texts = pa.nulls(len(own), pa.string())
+        for clause in self._clauses[name]:
+            pieces: list[Any] = [pa.repeat("", len(own))]
+            before = None
+            for piece in clause:
+                if before is not None and piece.singular != piece.text:
+                    pieces.append(pc.if_else(pc.equal(before, "1"), piece.singular, piece.text))
+                else:
+                    pieces.append(piece.text)
+                if piece.field is not None:
+                    before = own if piece.field == "value" else self._field(piece.field, name, values)
+                    pieces.append(before)
+            part = pc.binary_join_element_wise(*pieces, "")  # missing where one of its values is
+            texts = pc.coalesce(pc.binary_join_element_wise(texts, part, "; "), texts, part)
+        for awkward, plain in _TIDY:
+            texts = pc.replace_substring(texts, awkward, plain)
+        texts = pc.if_else(pc.is_valid(own), texts, pa.scalar(None, pa.string()))
+        return _cut(pc.fill_null(texts, f"{_definition(column)}: {_UNKNOWN}"))
+
+    def _field(self, field: str, name: str, values: Values) -> Any:
+        if field == "typical":
+            return pa.scalar(self._typical[name], pa.string())
+        return self._format(self._by_name[field], values(field))
+
+    def _format(self, column: FeatureColumn, values: pa.Array) -> pa.Array:
+        if column.kind == "category":
+            return format_texts(values.cast(pa.string()))
+        numbers = np.asarray(values.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), np.float64)
+        return format_numbers(numbers, column.unit, self.currency)
+
+    def _typical_value(self, column: FeatureColumn, profile: Profile | None) -> str | None:
+        if profile is None:
+            return None
+        if isinstance(profile, Mapping):
+            return clean(max(profile, key=lambda value: profile[value]), 60) if profile else None
+        text: str | None = format_numbers(
+            np.array([profile[LEVELS.index(0.5)]], np.float64), column.unit, self.currency
+        )[0].as_py()
+        return text
+
+    def _parse(self, column: FeatureColumn) -> list[list[_Piece]]:
+        """The clauses of a feature's template, or of the default where it has none or names a feature we lack."""
+        known = {"value", "typical", *self._by_name}
+        template = column.words
+        fields = {field for _, field, _, _ in Formatter().parse(template) if field is not None}
+        if not template or not fields <= known:
+            template = _DEFAULT.replace("{definition}", _definition(column).replace("{", "{{").replace("}", "}}"))
+        clauses = []
+        for clause in template.split("; "):
+            pieces, before = [], None
+            for text, field, _, _ in Formatter().parse(clause):
+                bare = before is not None and self._is_bare(column if before == "value" else self._by_name.get(before))
+                pieces.append(_Piece(text, _singular(text) if bare else text, field))
+                before = field
+            clauses.append(pieces)
+        return clauses
+
+    @staticmethod
+    def _is_bare(column: FeatureColumn | None) -> bool:
+        return column is not None and column.kind == "number" and column.unit in ("count", "")
+
+
+class _Calibrator(Protocol):
+    def apply(self, raw: ArrayLike) -> NDArray[np.float64]: ...
+
+
+def probability_without(
+    group_contributions: NDArray[np.float64], raw: NDArray[np.float64], calibrator: _Calibrator
+) -> NDArray[np.float64]:
+    """Calibrated probabilities with the contribution of one group taken away: (n, k) for groups (n, k) and raw (n,)."""
+    without = raw[:, None] - group_contributions
+    return calibrator.apply(without.ravel()).reshape(without.shape)
+
+
+def _definition(column: FeatureColumn) -> str:
+    return column.definition or column.name.replace("_", " ")
+
+
+def _singular(text: str) -> str:
+    """Make "visits in" a "visit in": the first of three words that looks like a plural loses its s."""
+    for match in list(re.finditer(r"[A-Za-z]+", text))[:3]:
+        word = match.group()
+        if word.endswith("s") and not word.endswith(("ss", "us")) and word.lower() not in _NO_NOUNS:
+            single = word[:-3] + "y" if word.endswith("ies") else word[:-1]
+            return text[: match.start()] + single + text[match.end() :]
+    return text
+
+
+def _cut(texts: pa.Array) -> pa.Array:
+    """Long texts end with an ellipsis after LONGEST characters."""
+    long = pc.greater(pc.utf8_length(texts), LONGEST)
+    if not pc.any(long).as_py():
+        return texts
+    shorter = pc.binary_join_element_wise(pc.utf8_slice_codeunits(texts, 0, LONGEST - 1), "…", "")
+    return pc.if_else(long, shorter, texts)

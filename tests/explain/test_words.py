@@ -1,0 +1,168 @@
+"""Reasons in words: units, missing values, hostile texts, and one wording for a row alone or among many."""
+
+from __future__ import annotations
+
+import unicodedata
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from rapport.explain.values import format_numbers, format_texts
+from rapport.explain.words import LONGEST, ReasonWriter, probability_without
+from rapport.language.declarations import FeatureColumn
+from rapport.models.calibration import Calibrator
+from rapport.models.encoding import LEVELS, Profile
+
+COLUMNS = (
+    FeatureColumn(
+        "days_since_visit",
+        "rhythm",
+        "recency",
+        unit="days",
+        definition="days since the last visit",
+        words="last visit {value} ago; usually comes every {gap_mean}",
+    ),
+    FeatureColumn(
+        "gap_mean",
+        "rhythm",
+        "rhythm",
+        unit="days",
+        definition="mean days between visits",
+        words="usually comes every {value}; half of all customers every {typical} or less",
+    ),
+    FeatureColumn(
+        "spend_30d",
+        "spending",
+        "spending",
+        unit="currency",
+        definition="spending in the last 30 days",
+        words="spent {value} in the last 30 days; half of all customers spent at most {typical}",
+    ),
+    FeatureColumn("visits_30d", "spending", "visits", unit="count", words="{value} visits in the last 30 days"),
+    FeatureColumn("top_share", "breadth", "breadth", unit="share", definition="share of the largest category"),
+    FeatureColumn("income", "profile", "income", kind="category", definition="income", words="income: {value}"),
+    FeatureColumn("stray", "other", "other", definition="odd {one}", words="{value} and {no_such_feature}"),
+)
+QUANTILES: dict[str, Profile] = {
+    "days_since_visit": (0, 1, 2, 5, 9.6, 20, 40, 80, 100),
+    "gap_mean": (0, 1, 1, 2, 5, 9, 30, 40, 50),
+    "spend_30d": (0, 0, 0, 10, 53.218, 90, 200, 900, 12345),
+    "visits_30d": (0, 0, 0, 1, 3, 6, 9, 12, 30),
+    "top_share": (0, 0, 0.1, 0.2, 0.35, 0.5, 0.7, 0.9, 1),
+    "income": {"35-49K": 70, "50-74K": 100},
+    "stray": (float("nan"),) * len(LEVELS),
+}
+WRITER = ReasonWriter(COLUMNS, QUANTILES, "USD")
+
+
+@pytest.mark.parametrize(
+    ("value", "unit", "text"),
+    [
+        (41.2, "days", "41 days"),
+        (1.3, "days", "1 day"),
+        (0.4, "days", "less than a day"),
+        (1234.5, "days", "1,234 days"),
+        (12.5, "currency", "12.50 USD"),
+        (99.999, "currency", "100 USD"),
+        (1234.6, "currency", "1,235 USD"),
+        (-0.001, "currency", "0.00 USD"),
+        (0.354, "share", "35 %"),
+        (0.0354, "share", "3.5 %"),
+        (0.00041, "share", "0.041 %"),
+        (0.0, "share", "0 %"),
+        (1.4, "share", "140 %"),
+        (3.0, "count", "3"),
+        (2.44, "count", "2.4"),
+        (100.0, "count", "100"),
+        (12345.0, "", "12,345"),
+        (1.44, "times", "1.4 times"),
+        (np.inf, "count", "beyond measure"),
+        (np.nan, "days", None),
+    ],
+)
+def test_numbers_carry_their_units(value: float, unit: str, text: str | None) -> None:
+    assert format_numbers(np.array([value]), unit, "USD")[0].as_py() == text
+
+
+def test_money_without_a_currency_is_a_bare_number() -> None:
+    assert format_numbers(np.array([12.5]), "currency", "").to_pylist() == ["12.50"]
+
+
+@pytest.mark.parametrize(
+    ("feature", "row", "text"),
+    [
+        ("days_since_visit", {"days_since_visit": 41, "gap_mean": 6.2},
+         "last visit 41 days ago; usually comes every 6 days"),
+        ("days_since_visit", {"days_since_visit": 0.2, "gap_mean": None}, "last visit less than a day ago"),
+        ("days_since_visit", {"days_since_visit": None, "gap_mean": 3.0}, "days since the last visit: not known"),
+        ("gap_mean", {"gap_mean": 1.1}, "usually comes every day; half of all customers every 5 days or less"),
+        ("gap_mean", {"gap_mean": 0.3},
+         "usually comes more than once a day; half of all customers every 5 days or less"),
+        ("spend_30d", {"spend_30d": 12.5},
+         "spent 12.50 USD in the last 30 days; half of all customers spent at most 53.22 USD"),
+        ("visits_30d", {"visits_30d": 1}, "1 visit in the last 30 days"),
+        ("visits_30d", {"visits_30d": 2}, "2 visits in the last 30 days"),
+        ("visits_30d", {"visits_30d": float("nan")}, "visits 30d: not known"),
+        ("top_share", {"top_share": 0.9}, "share of the largest category: 90 %; typically 35 %"),
+        ("income", {"income": "<script>"}, "income: <script>"),
+        ("income", {"income": None}, "income: not known"),
+        ("stray", {"stray": 7}, "odd {one}: 7"),
+    ],
+)  # fmt: skip
+def test_reasons_of_one_row(feature: str, row: dict[str, Any], text: str) -> None:
+    assert WRITER.write(feature, row) == text
+
+
+def test_hostile_texts_are_cut_and_cleaned() -> None:
+    values = pa.array(["a\x00b\u202ec\nd", "x" * 10_000, "=cmd|' /C calc'!A0", "\U0001f600", "", None])
+    assert format_texts(values).to_pylist() == [
+        "a b c d", "x" * 59 + "…", "=cmd|' /C calc'!A0", "\U0001f600", "(blank)", None,
+    ]  # fmt: skip
+    long = FeatureColumn("f", "b", "f", definition="d" * 500)
+    text = ReasonWriter((long,), {"f": (1.0,) * len(LEVELS)}).write("f", {"f": 1})
+    assert len(text) == LONGEST
+    assert text.endswith("…")
+
+
+def test_the_typical_category_is_the_most_frequent() -> None:
+    assert WRITER.typical("income") == "50-74K"
+    assert WRITER.typical("stray") is None
+
+
+_number = st.none() | st.floats(allow_nan=True, allow_infinity=True) | st.sampled_from([0.0, 1.0, 0.5, 2.0])
+_row = st.fixed_dictionaries(
+    {c.name: st.none() | st.text(max_size=8) if c.kind == "category" else _number for c in COLUMNS}
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    rows=st.lists(_row, max_size=6),
+    picks=st.lists(st.lists(st.integers(-1, len(COLUMNS) - 1), min_size=3, max_size=3), min_size=6, max_size=6),
+)
+def test_many_rows_read_as_each_alone(rows: list[dict[str, Any]], picks: list[list[int]]) -> None:
+    types = [(c.name, pa.string() if c.kind == "category" else pa.float64()) for c in COLUMNS]
+    table = pa.Table.from_pylist(rows, schema=pa.schema(types))
+    features = np.array(picks[: len(rows)], np.int32).reshape(-1, 3)
+    found = WRITER.write_batch(table, features)
+    assert len(found) == 3
+    for i, row in enumerate(rows):
+        for j in range(3):
+            position = int(features[i, j])
+            expected = None if position < 0 else WRITER.write(COLUMNS[position].name, row)
+            assert found[j][i].as_py() == expected
+            assert expected is None or 0 < len(expected) <= LONGEST
+            assert not {unicodedata.category(c) for c in expected or ""} & {"Cc", "Cf", "Zl", "Zp"}
+
+
+def test_effect_and_probability_without_a_group() -> None:
+    assert WRITER.effect(0.1) == "raises the score"
+    assert WRITER.effect(-0.1) == "lowers the score"
+    assert WRITER.effect(0.0) == "does not move the score"
+    calibrator = Calibrator("sigmoid", {"slope": (2.0,), "intercept": (0.5,)})
+    without = probability_without(np.array([[1.0, -1.0]]), np.array([0.25]), calibrator)
+    np.testing.assert_allclose(without, 1 / (1 + np.exp(-(2 * np.array([[-0.75, 1.25]]) + 0.5))), atol=1e-6)
