@@ -66,8 +66,8 @@ def quality_pictures(
         "precision_recall": (
             picture_quality.precision_recall(target, probability, rule),
             f"Of the tenth with the highest scores, {percent(hits)} are {subject.positives}",
-            f"Read: flagging that tenth finds {percent(recall)} of them all. Further right, more are found and more flags "
-            "are wrong.",
+            f"Read: flagging that tenth finds {percent(recall)} of them all. Further right, more are found "
+            "and more flags are wrong.",
         ),
         "roc": (
             picture_quality.roc(target, probability, rule),
@@ -157,7 +157,11 @@ def driver_pictures(
             swarm_text,
         ),
     ]
-    for i in np.argsort(-np.abs(matrix).mean(axis=0), kind="stable")[:top]:
+    # The strongest feature of each of the first families: three windows of one measure would say one thing thrice.
+    size = dict(zip((column.name for column in columns), np.abs(matrix).mean(axis=0), strict=True))
+    place = {column.name: i for i, column in enumerate(columns)}
+    for driver in shares[:top]:
+        i = place[max(driver.features, key=lambda name: float(size[name]))]
         column = columns[i]
         value = values[:, i]
         shown = _texts(value, categories[column.name]) if column.name in categories else value

@@ -103,15 +103,19 @@ def _environment() -> Environment:
         "image": _image,
     }
     environment.globals |= {
-        "bin_of": review_view.bin_of,
+        "checks_in_words": review_words.checks_in_words,
         "cohort_state": review_words.cohort_state,
+        "cohort_words": review_words.COHORT_WORDS,
+        "cohorts_in_words": review_words.cohorts_in_words,
         "grades": review_words.GRADES,
         "interval": review_words.interval,
-        "joined": review_words.joined,
+        "like_this": review_words.like_this,
         "measure_line": review_view.measure_line,
         "metric_words": review_words.metric_words,
         "number": review_words.number,
+        "sorted_cohorts": review_view.sorted_cohorts,
         "waterfall": review_view.waterfall,
+        "why": review_words.why,
     }
     return environment
 

@@ -23,9 +23,10 @@ from .picture_style import (
     styled,
     title,
 )
+from .review_words import percent
 
 _LOW_TO_HIGH = LinearSegmentedColormap.from_list("low to high", ["#2b83ba", "#b9bdc4", "#e08214"])
-_PUSH = "Effect on the score (log-odds): left lowers, right raises"
+_PUSH = "lowers the score ← 0 → raises (log-odds)"
 
 
 def reason_bars(groups: Sequence[str], mean_abs: Floats, most: int = 12) -> Figure:
@@ -44,7 +45,7 @@ def reason_bars(groups: Sequence[str], mean_abs: Floats, most: int = 12) -> Figu
         axes.set_xlim(0, 1.15 * share.max() if len(share) else 1)
         axes.set_xticks([])
         axes.spines["bottom"].set_visible(False)
-        axes.set_title("Share in all that moves the scores", loc="left", fontsize=10, color=INK)
+        title(fig, "Share in all that moves the scores")
     return fig
 
 
@@ -70,8 +71,9 @@ def beeswarm(
             axes.scatter(x, row + _swarm(x), s=4, color=color, linewidths=0, rasterized=True)
         _named_rows(axes, [names[i] for i in order])
         axes.set_xlabel(_PUSH)
-        head = "Each dot is one row" + ("" if values is None else "; blue: low value, orange: high, grey: missing")
-        axes.set_title(head, loc="left", fontsize=10, color=INK)
+        title(
+            fig, "One dot a row" + ("" if values is None else "; blue: low value, orange: high value, grey: no number")
+        )
     return fig
 
 
@@ -97,20 +99,16 @@ def waterfall(
         for row, (_, value) in enumerate(steps, start=1):
             color = RAISES if value > 0 else LOWERS
             axes.barh(row, value, 0.6, left=at, color=color)
-            axes.plot([at, at], [row - 1.3, row + 0.3], color=NEUTRAL, linewidth=0.8)
-            side = "left" if value > 0 else "right"
-            text = (
-                f" raises → {_percent(probability(at + value))}"
-                if value > 0
-                else f"lowers → {_percent(probability(at + value))} "
-            )
-            axes.text(at + value, row, text, ha=side, va="center", fontsize=9, color=INK)
+            axes.vlines(at, row - 0.7, row - 0.3, color=NEUTRAL, linewidth=0.8)
+            text = f" {'raises' if value > 0 else 'lowers'}, now {percent(probability(at + value))}"
+            axes.text(max(at, at + value), row, text, va="center", fontsize=9, color=INK)
             at += value
         _stand(axes, len(steps) + 1, score, probability)
         _named_rows(axes, ["Starting point", *(words for words, _ in steps), "This score"], most_words)
-        axes.margins(x=0.3)
+        low, high = axes.get_xlim()
+        axes.set_xlim(low, high + 0.35 * (high - low))  # room for the words at the right of the bars
         axes.set_xlabel("Raw score (log-odds)")
-        axes.set_title("From the starting point to this score", loc="left", fontsize=10, color=INK)
+        title(fig, "From the starting point to this score")
     return fig
 
 
@@ -131,13 +129,13 @@ def dependence(
             _numbers(upper, lower, value.astype(float), contribution, points)
         else:
             _categories(upper, lower, value.astype(str), contribution, most)
-        upper.set_ylabel("Effect on the score\nlowers ← 0 → raises")
+        upper.set_ylabel("lowers ← 0 → raises\n(log-odds)")
         upper.grid(axis="y", color=FAINT)
         lower.set_yticks([])
         lower.set_ylabel("Rows")
         lower.spines["left"].set_visible(False)
         lower.set_xlabel(plain(name, 70) + (f" ({plain(unit, 20)})" if unit else ""))
-        title(upper, f"Effect of: {plain(name, 70)}")
+        title(fig, f"Effect of: {name}")
     return fig
 
 
@@ -179,11 +177,7 @@ def _named_rows(axes: Any, names: Sequence[str], limit: int = 44) -> None:
 
 def _stand(axes: Any, row: int, raw: float, probability: Callable[[float], float]) -> None:
     axes.plot(raw, row, "D", color=INK, markersize=6)
-    axes.text(raw, row, f"   {_percent(probability(raw))}", va="center", fontweight="bold", color=INK)
-
-
-def _percent(value: float) -> str:
-    return f"{100 * value:.0f} %" if value >= 0.0995 else f"{100 * value:.1f} %"
+    axes.text(raw, row, f"   {percent(probability(raw))}", va="center", fontweight="bold", color=INK)
 
 
 def ranks(values: Floats) -> Floats:

@@ -76,9 +76,12 @@ def new_figure(height: float = 3.7, width: float = WIDTH) -> Figure:
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def title(axes: Any, text: str) -> None:
-    """What the picture shows, in one quiet line above it."""
-    axes.set_title(plain(text, 90), loc="left", fontsize=10, color=INK, pad=24)
+def title(where: Any, text: str) -> None:
+    """What the picture (a Figure) or a part of it (Axes) shows, in one quiet line above it, from the left edge."""
+    if isinstance(where, Figure):
+        where.suptitle(plain(text, 90), x=0.01, ha="left", fontsize=10, color=INK)
+    else:
+        where.set_title(plain(text, 60), loc="left", fontsize=10, color=INK, pad=22)
 
 
 def legend(axes: Any) -> None:

@@ -28,6 +28,7 @@ from .review_parts import (
     Subject,
     Window,
 )
+from .review_view import spread_rows
 from .review_words import Verdict, verdict
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Verdict",
     "Window",
     "render",
+    "spread_rows",
     "verdict",
     "write",
 ]

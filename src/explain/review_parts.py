@@ -206,8 +206,9 @@ class Review:
     """Everything that the review page and the model card show. Texts are plain English sentences.
 
     `knots` is the calibrator as a table of (raw score, probability), rising in both, 2 to 200 points: with it the
-    page writes percentages beside raw scores. `next_scoring` is a sentence on how long the scores hold, `scored` the
-    number of all who were scored, `config_path` what to write for CONFIG in a command (configs/<config>.yaml).
+    page writes percentages beside raw scores. `rule` is the rule in a few words that fit into brackets, `scored` the
+    number of all who were scored, `next_scoring` a sentence on how long the scores hold, `config_path` what a command
+    takes for CONFIG (default: configs/<config>.yaml).
     """
 
     config: str
@@ -219,7 +220,7 @@ class Review:
     grade: Grade
     subject: Subject = Subject()
     purpose: str = ""
-    rule: str = "the rule in use today"
+    rule: str = "what is done today"
     grade_words: str = ""
     positive_share: Share | None = None
     windows: tuple[Window, ...] = ()

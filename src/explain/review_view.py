@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from .review_parts import CalibrationBin, Customer, Review, Score
+from .review_parts import Cohort, Customer, Review, Score
 from .review_words import percent
 
 SHOWN_CUSTOMERS = 60  # asked-for ones first, the others spread over the range of scores
@@ -68,7 +71,7 @@ def _ticks(review: Review, low: float, span: float) -> tuple[tuple[float, str], 
         if chances[0] < tick < chances[-1]:
             at = 100 * int(np.searchsorted(chances, tick)) / 399
             if 3 <= at <= 97 and all(abs(at - other) >= 14 for other, _ in kept):
-                kept.append((round(at, 2), percent(tick) if tick > 0.001 else "0.1 %"))
+                kept.append((round(at, 2), percent(tick)))
     return tuple(sorted(kept))
 
 
@@ -88,11 +91,6 @@ def _best(customer: Customer) -> float:
     return max((score.probability for score in customer.scores), default=0.0)
 
 
-def bin_of(review: Review, probability: float) -> CalibrationBin | None:
-    """The group of the test rows whose promised share is nearest to a probability."""
-    return min(review.calibration, key=lambda b: abs(b.promised - probability), default=None)
-
-
 def measure_line(
     model: float, low: float | None, high: float | None, rule: float | None, ceiling: float | None
 ) -> dict[str, float | None]:
@@ -101,3 +99,25 @@ def measure_line(
     end = 1.0 if top > 0.5 else 0.5 if top > 0.2 else 0.2 if top > 0.1 else 0.1
     values = {"model": model, "low": low, "high": high, "rule": rule, "ceiling": ceiling, "end": end}
     return {k: None if v is None else round(100 * v / end, 2) for k, v in values.items()}
+
+
+def sorted_cohorts(cohorts: Sequence[Cohort]) -> tuple[Cohort, ...]:
+    """Cohorts with the smallest gain first; those that are too few to tell stand last."""
+    return tuple(sorted(cohorts, key=lambda c: (c.gain is None, c.gain if c.gain is not None else 0.0)))
+
+
+def spread_rows(probability: npt.NDArray[np.floating[Any]], most: int = 30) -> npt.NDArray[np.int64]:
+    """Row numbers of at most `most` scores over the whole range, the highest first, for the sample of customers.
+
+    Half are spread evenly over the ranks (what is usual), half over the values (so that high scores, which are few,
+    are there too).
+    """
+    order = np.argsort(-np.asarray(probability), kind="stable").astype(np.int64)
+    if len(order) <= most:
+        return order
+    ordered = np.asarray(probability)[order]
+    by_value = np.unique(np.searchsorted(-ordered, -np.linspace(ordered[0], ordered[-1], most // 2)))
+    left = np.setdiff1d(np.arange(len(order)), by_value)
+    by_rank = left[np.linspace(0, len(left) - 1, most - len(by_value)).round().astype(int)]
+    chosen: npt.NDArray[np.int64] = order[np.sort(np.concatenate([by_value, by_rank]))]
+    return chosen

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .review_parts import Cohort, Measure, Review, Subject
+from .review_parts import Cohort, Measure, Review, Score, Subject
 
 Unit = Literal["share", "times", "number"]
 
@@ -108,33 +109,31 @@ def metric_words(measure: Measure, subject: Subject) -> MetricWords:
 
 
 def number(value: float | None, unit: Unit = "share", signed: bool = False) -> str:
-    """A metric's value: 41.8 %, 3.9 times, 0.213; with a sign, shares become points."""
+    """A metric's value: 41.8 %, 3.9 times, 0.213; with a sign, shares become points. Numbers never part from units."""
     if value is None:
         return "–"
-    sign = ("+" if value >= 0 else "−") if signed else ("−" if value < 0 else "")
-    size = abs(value)
-    if unit == "share":
-        return f"{sign}{100 * size:.1f} {'points' if signed else '%'}"
-    if unit == "times":
-        return f"{sign}{size:.1f} times"
-    return f"{sign}{size:.3f}"
+    figure = f"{100 * value:.1f}" if unit == "share" else f"{value:.1f}" if unit == "times" else f"{value:.3f}"
+    figure = figure.replace("-", "−")
+    if signed and not figure.startswith("−"):
+        figure = f"+{figure}"
+    word = {"share": "points" if signed else "%", "times": "times", "number": ""}[unit]
+    return f"{figure}\u00a0{word}".rstrip()
 
 
 def interval(low: float | None, high: float | None, unit: Unit = "share", signed: bool = False) -> str:
     """A 95 % interval as "38.2 to 45.1 %"; empty where there is none."""
     if low is None or high is None:
         return ""
-    first, last = number(low, unit, signed), number(high, unit, signed)
-    return f"{first.removesuffix(' %').removesuffix(' points').removesuffix(' times')} to {last}"
+    return f"{number(low, unit, signed).split(chr(0xA0))[0]} to {number(high, unit, signed)}"
 
 
 def percent(value: float) -> str:
     """A probability: 83 %, 4.2 %, under 0.1 %, over 99.9 %."""
     if value < 0.001:
-        return "under 0.1 %"
+        return "under 0.1\u00a0%"
     if value > 0.999:
-        return "over 99.9 %"
-    return f"{100 * value:.0f} %" if 0.0995 <= value < 0.9905 else f"{100 * value:.1f} %"
+        return "over 99.9\u00a0%"
+    return f"{100 * value:.0f}\u00a0%" if 0.0995 <= value < 0.9905 else f"{100 * value:.1f}\u00a0%"
 
 
 def count(value: int) -> str:
@@ -179,7 +178,7 @@ def verdict(review: Review) -> Verdict:
     failed = [check.question for check in review.checklist if check.passed is False]
     doubts = []
     if review.grade == "D":
-        doubts.append(f"It is not shown to be better than {review.rule}.")
+        doubts.append(f"It is not shown to be better than the rule ({review.rule}).")
     if review.alarms:
         doubts.append(f"{_counted(len(review.alarms), 'alarm')} must be cleared first (see the limits).")
     if failed:
@@ -217,12 +216,76 @@ def better_than_rule(review: Review) -> tuple[str, str]:
     words = metric_words(measure, review.subject)
     sentence = (
         f"{words.label} ({words.term}): {number(measure.model, words.unit)} for the model, "
-        f"{number(measure.rule, words.unit)} for {review.rule}."
+        f"{number(measure.rule, words.unit)} for the rule ({review.rule})."
     )
     if measure.gain is None or measure.gain_low is None or measure.gain_high is None:
         return ("Yes" if review.grade != "D" else "Not shown"), sentence
     band = interval(measure.gain_low, measure.gain_high, words.unit, signed=True)
-    sentence += f" Gain {number(measure.gain, words.unit, signed=True)}, surely between {band} (95 times in 100)."
+    sentence += f" The gain is {number(measure.gain, words.unit, signed=True)} (95 % interval: {band})."
     if measure.gain_low > 0:
         return "Yes", sentence
     return ("No" if measure.gain_high < 0 else "Not shown"), sentence
+
+
+COHORT_WORDS = {
+    "worse": "worse than the rule",
+    "maybe worse": "perhaps worse",
+    "unclear": "about the same",
+    "better": "better than the rule",
+    "too few": "too few to tell",
+}
+
+
+def cohorts_in_words(cohorts: Sequence[Cohort]) -> str:
+    """For whom it is worse, as one or two sentences; empty where no groups were looked at."""
+    if not cohorts:
+        return ""
+    named: dict[str, list[str]] = {state: [] for state in COHORT_WORDS}
+    for cohort in cohorts:
+        named[cohort_state(cohort)].append(f"{cohort.attribute} {cohort.value}")
+    parts = []
+    for state, names in named.items():
+        if names:
+            listed = f" ({joined(names)})" if "worse" in state and len(names) <= 4 else ""
+            parts.append(f"{COHORT_WORDS[state]} for {len(names)}{listed}")
+    looked = "1 group was" if len(cohorts) == 1 else f"{len(cohorts)} groups were"
+    return f"{looked} looked at. The model is {'; '.join(parts)}."
+
+
+def why(score: Score) -> str:
+    """The score's reasons in short: what raises it most and what lowers it most, with the score without each."""
+    sentences = []
+    for sign, word in ((1, "raises"), (-1, "lowers")):
+        found = [reason for reason in score.reasons if sign * reason.contribution > 0]
+        if found:
+            strongest = max(found, key=lambda reason: abs(reason.contribution))
+            words = clean(strongest.words, 160).rstrip(".")
+            sentences.append(f"What {word} it most: {words}. Without that it would be {percent(strongest.without)}.")
+    return " ".join(sentences)
+
+
+def like_this(review: Review, score: Score) -> str:
+    """What happened in the test to those with scores like this one; empty where calibration is not known."""
+    if not review.calibration:
+        return ""
+    near = min(review.calibration, key=lambda group: abs(group.promised - score.probability))
+    which = "scores like this"
+    if near == review.calibration[-1] and score.probability > near.promised:
+        which = "the highest scores"
+    elif near == review.calibration[0] and score.probability < near.promised:
+        which = "the lowest scores"
+    return (
+        f"In the test, of the tenth with {which} ({percent(near.promised)} on average), {percent(near.happened)} "
+        f"{clean(review.subject.outcome, 80)}."
+    )
+
+
+def checks_in_words(review: Review) -> str:
+    """How many checks passed, failed, or wait for a person."""
+    states = [check.passed for check in review.checklist]
+    parts = [
+        f"{states.count(state)} {words}"
+        for state, words in ((True, "passed"), (False, "failed"), (None, "for you to judge"))
+        if states.count(state)
+    ]
+    return f"Of {_counted(len(states), 'check')}, {joined(parts)}." if states else ""

@@ -18,6 +18,7 @@ from rapport.explain.review import (
     Score,
     Subject,
     Window,
+    spread_rows,
 )
 from rapport.language.declarations import FeatureColumn
 
@@ -67,7 +68,7 @@ def make_review(rows=5000, customers=30):
         [(0.31, 0.27, 0.36), (0.32, 0.27, 0.37), (0.29, 0.25, 0.33)],
     )
     order = np.argsort(probability)
-    sample = order[np.linspace(0, rows - 1, customers).astype(int)]
+    sample = spread_rows(probability, customers)
     percentile = 100 * np.argsort(order) / (rows - 1)
 
     def reasons(row):
@@ -93,7 +94,7 @@ def make_review(rows=5000, customers=30):
         horizon="28 days",
         grade="B",
         subject=SUBJECT,
-        rule="today's rule: days since the last visit against the usual gap",
+        rule="days since the last visit against the usual gap",
         positive_share=float(target.mean()),
         windows=(
             Window("training", "10 April 2017", "17 July 2017", 8, 14230, 2301, 1822),
