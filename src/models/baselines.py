@@ -1,28 +1,24 @@
 """What a company would do without a model, so that every model is measured against it.
 
-A rule ranks by one or two columns of the snapshot; the prior and the logistic regression are here too. Which columns a
-rule reads is said by the task. Each rule is fitted on the training rows, gives a `score` to rank by, and a `predict`:
-the score's rank among the training scores, calibrated, so that log loss and Brier score can be reported for it as well.
+A rule ranks by one or two columns of the snapshot, which the task names; the prior is here too, and the logistic
+regression in its own module. Each is fitted on the training rows, gives a `score` to rank by, and a `predict`: the
+score's rank among the training scores, calibrated, so that log loss and Brier score can be reported for it as well.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import ArrayLike
 
 from ..errors import ModelError
-from ..language.declarations import FeatureColumn
 from .base import Floats
-from .calibration import Calibrator, choose_calibrator
-from .encoding import Encoder, numbers
-
-LOGISTIC_ROWS = 100_000
-"""The logistic regression is fitted to at most so many rows, drawn by the seed: more do not move it."""
+from .calibration import choose_calibrator
+from .calibration_fits import sigmoid
+from .encoding import numbers
 
 
 class Rule(ABC):
@@ -70,7 +66,7 @@ class Prior(Rule):
         seed: int = 0,
     ) -> Self:
         """See `Rule.fit`."""
-        rate = _labels(target).mean()
+        rate = labels_of(target).mean()
         self._log_odds = float(np.log(rate / (1 - rate)) + np.log(negative_share))
         return self
 
@@ -80,7 +76,7 @@ class Prior(Rule):
 
     def predict(self, table: pa.Table) -> Floats:
         """The same probability for every row."""
-        return _sigmoid(self.score(table))
+        return sigmoid(self.score(table))
 
 
 class RankedRule(Rule):
@@ -99,7 +95,7 @@ class RankedRule(Rule):
         seed: int = 0,
     ) -> Self:
         """See `Rule.fit`."""
-        labels = _labels(target)
+        labels = labels_of(target)
         self._learn(table)
         scores = self.score(table)
         self._scores = np.sort(scores)
@@ -111,7 +107,7 @@ class RankedRule(Rule):
     def predict(self, table: pa.Table) -> Floats:
         """Calibrated probabilities (n,)."""
         probability = self._calibrator.apply(self._log_odds_of_rank(self.score(table)))
-        return _sigmoid(np.log(probability / (1 - probability)) + self._shift)
+        return sigmoid(np.log(probability / (1 - probability)) + self._shift)
 
     def _log_odds_of_rank(self, scores: Floats) -> Floats:
         """Log-odds of the mid-rank among the training scores."""
@@ -200,75 +196,9 @@ class Overdue(RankedRule):
         self._most = float(np.nanmax(self._ratio(table), initial=0.0))
 
 
-class LogisticRegression(Rule):
-    """Logistic regression on all features: the simple learner that boosting must beat.
-
-    Numbers: the median for missing ones and an indicator, sign(x) ln(1 + |x|), scaled; categories: one-hot; L2 penalty
-    with C = 0.1. It is reported, never saved.
-    """
-
-    name = "logistic regression"
-
-    def __init__(self, columns: Sequence[FeatureColumn], *, penalty: float = 0.1) -> None:
-        self.columns, self.penalty = tuple(columns), penalty
-
-    def fit(
-        self,
-        table: pa.Table,
-        target: ArrayLike,
-        *,
-        groups: ArrayLike | None = None,
-        negative_share: float = 1.0,
-        seed: int = 0,
-    ) -> Self:
-        """See `Rule.fit`."""
-        labels = _labels(target)
-        if table.num_rows > LOGISTIC_ROWS:
-            drawn = np.sort(np.random.default_rng(seed).choice(table.num_rows, LOGISTIC_ROWS, replace=False))
-            table, labels = table.take(pa.array(drawn)), labels[drawn]
-        self._encoder = Encoder.fit(self.columns, table)
-        self._shift = float(np.log(negative_share))
-        self._pipeline = self._new_pipeline().fit(self._matrix(table), labels)
-        return self
-
-    def score(self, table: pa.Table) -> Floats:
-        """Log-odds (n,)."""
-        return np.asarray(self._pipeline.decision_function(self._matrix(table)) + self._shift)
-
-    def predict(self, table: pa.Table) -> Floats:
-        """Its own probabilities (n,), not calibrated again."""
-        return _sigmoid(self.score(table))
-
-    def _matrix(self, table: pa.Table) -> Floats:
-        matrix = self._encoder.encode(table)
-        return np.where(np.isinf(matrix), np.nan, matrix)
-
-    def _new_pipeline(self) -> Any:
-        from sklearn.compose import ColumnTransformer
-        from sklearn.impute import SimpleImputer
-        from sklearn.linear_model import LogisticRegression as Learner
-        from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
-
-        categories = list(self._encoder.categories)
-        measured = [i for i in range(len(self.columns)) if i not in categories]
-        imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
-        scaled = make_pipeline(imputer, FunctionTransformer(_signed_log), StandardScaler())
-        one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-        prepared = ColumnTransformer([("numbers", scaled, measured), ("categories", one_hot, categories)])
-        return make_pipeline(prepared, Learner(C=self.penalty, max_iter=500))
-
-
-def _labels(target: ArrayLike) -> Floats:
+def labels_of(target: ArrayLike) -> Floats:
+    """A target as float64 (n,); ModelError where it holds one class only."""
     labels = np.asarray(target, dtype=np.float64)
     if len(np.unique(labels)) < 2:
         raise ModelError("the training rows hold no positives or no negatives; check horizon and split")
     return labels
-
-
-def _sigmoid(log_odds: Floats) -> Floats:
-    return np.asarray(1 / (1 + np.exp(-log_odds)))
-
-
-def _signed_log(values: Floats) -> Floats:
-    return np.asarray(np.sign(values) * np.log1p(np.abs(values)))

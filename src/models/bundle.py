@@ -35,7 +35,7 @@ INNER = Path("data") / "bundle"
 
 CONFIG, TASK, SCORES = "config.json", "task.json", "scores.json"
 _SCORE_QUANTILES = 1_001
-_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+(?=@)|(?<=password=)[^\s;&]+", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"(://)[^/@\s]+(?=@)|(\b(?:user|password)\s*=\s*)(?:'[^']*'|[^\s;&']+)", re.IGNORECASE)
 
 logger = logging.getLogger(__name__)
 
@@ -158,7 +158,7 @@ def load_bundle(folder: str | Path, *, threads: int | None = None) -> Bundle:
 def without_credentials(content: Any) -> Any:
     """The same JSON values, with user names and passwords taken out of addresses and connection strings."""
     if isinstance(content, str):
-        return _CREDENTIALS.sub("***", content)
+        return _CREDENTIALS.sub(lambda match: f"{match[1] or match[2]}***", content)
     if isinstance(content, Mapping):
         return {key: without_credentials(value) for key, value in content.items()}
     if isinstance(content, list | tuple):

@@ -20,15 +20,13 @@ from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ModelError
 from .base import Floats
+from .calibration_fits import FAR, centred_isotonic, increasing_logistic, sigmoid
 
 Kind = Literal["identity", "sigmoid", "beta", "isotonic"]
 
 FOLDS = 5
 ISOTONIC_POSITIVES = 1_000
 """Below so many positives (or negatives) a step function follows the noise, and isotonic is no candidate."""
-
-_LEAST_SLOPE = 1e-3  # a map is never flat: the order of the raw scores must survive
-_FAR = 700.0  # exp overflows beyond; no probability differs there
 
 
 @dataclass(frozen=True)
@@ -55,16 +53,18 @@ class Calibrator:
 
     def apply(self, raw: ArrayLike) -> Floats:
         """Probabilities (n,) of raw scores (n,): non-decreasing, inside [floor, 1 - floor]."""
-        scores = np.clip(np.ascontiguousarray(raw, dtype=np.float64), -_FAR, _FAR)
+        scores = np.clip(np.ascontiguousarray(raw, dtype=np.float64), -FAR, FAR)
         if self.kind == "isotonic":
-            steps = np.interp(scores, self.parameters["x"], self.parameters["y"])
+            steps = _between(scores, np.array(self.parameters["x"]), np.array(self.parameters["y"]))
             # A trace of the sigmoid orders the rows inside a level and outside the knots.
-            probability = (1 - self.floor) * steps + self.floor * _sigmoid(scores)
+            probability = (1 - self.floor) * steps + self.floor * sigmoid(scores)
         elif self.kind == "identity":
-            probability = _sigmoid(scores)
+            probability = sigmoid(scores)
         else:
-            weights = np.array([self.parameters[name][0] for name in _PARAMETERS[self.kind]])
-            probability = _sigmoid(_design(self.kind, scores) @ weights)
+            # Summed term by term: a matrix product may round a row by its place in the batch.
+            *slopes, intercept = (self.parameters[name][0] for name in _PARAMETERS[self.kind])
+            terms = [slope * column for slope, column in zip(slopes, _columns(self.kind, scores), strict=True)]
+            probability = sigmoid(sum(terms, np.full(len(scores), intercept)))
         return _squeeze(probability, self.floor)
 
     def to_json(self) -> dict[str, Any]:
@@ -110,11 +110,11 @@ def fit_calibrator(kind: Kind, raw: ArrayLike, target: ArrayLike) -> Calibrator:
     if kind == "identity":
         return Calibrator("identity", rows=len(scores))
     if kind == "isotonic":
-        x, y = _centred_isotonic(scores, outcomes)
+        x, y = centred_isotonic(scores, outcomes)
         return Calibrator("isotonic", {"x": tuple(x.tolist()), "y": tuple(y.tolist())}, len(scores))
     positives = outcomes.sum()
     smoothed = np.where(outcomes == 1, (positives + 1) / (positives + 2), 1 / (len(outcomes) - positives + 2))
-    weights = _increasing_logistic(_design(kind, scores), smoothed)
+    weights = increasing_logistic(np.column_stack(_columns(kind, scores)), smoothed)
     names = _PARAMETERS[kind]
     return Calibrator(kind, {name: (float(w),) for name, w in zip(names, weights, strict=True)}, len(scores))
 
@@ -161,82 +161,28 @@ def entity_folds(
 
 
 # ------------------------------------------------------------------------------------------- the maps
-def _sigmoid(values: Floats) -> Floats:
-    return np.asarray(1.0 / (1.0 + np.exp(-np.clip(values, -_FAR, _FAR))))
-
-
 def _squeeze(probability: Floats, floor: float) -> Floats:
     """Keep probabilities inside [floor, 1 - floor] without tying any: linear below 2 floor and above 1 - 2 floor."""
     low = np.where(probability < 2 * floor, floor + probability / 2, probability)
     return np.asarray(np.where(low > 1 - 2 * floor, 1 - floor - (1 - low) / 2, low))
 
 
-def _design(kind: str, scores: Floats) -> Floats:
-    """The columns that the logistic map of this kind weighs, all increasing in the raw score but the last (1)."""
-    ones = np.ones_like(scores)
+def _columns(kind: str, scores: Floats) -> list[Floats]:
+    """What the logistic map of this kind weighs, each increasing in the raw score; the intercept comes behind."""
     if kind == "sigmoid":
-        return np.column_stack([scores, ones])
+        return [scores]
     # ln s and -ln(1 - s), from the raw score: no rounding where s is 0 or 1.
-    return np.column_stack([-np.logaddexp(0, -scores), np.logaddexp(0, scores), ones])
+    return [-np.logaddexp(0, -scores), np.logaddexp(0, scores)]
 
 
-def _increasing_logistic(design: Floats, target: Floats) -> Floats:
-    """Logistic regression whose slopes are not negative and not all zero; the last column is the intercept."""
-    slopes = design.shape[1] - 1
-    free = np.ones(design.shape[1], dtype=bool)
-    weights = np.zeros(design.shape[1])
-    while True:
-        weights[free] = _logistic(design[:, free], target, np.zeros(len(target)))
-        wrong = free.copy()
-        wrong[:slopes] &= weights[:slopes] < 0
-        wrong[slopes] = False
-        if not wrong.any():
-            break
-        worst = int(np.argmin(np.where(wrong, weights, 0)))
-        free[worst], weights[worst] = False, 0.0
-    if weights[:slopes].sum() < _LEAST_SLOPE:
-        # The scores say nothing, or the contrary: keep their order, and the rate.
-        weights[:slopes] = _LEAST_SLOPE
-        weights[slopes] = _logistic(design[:, slopes:], target, design[:, :slopes] @ weights[:slopes])[0]
-    return weights
-
-
-def _logistic(design: Floats, target: Floats, offset: Floats) -> Floats:
-    """Minimum of the mean log loss of sigmoid(design @ w + offset), by Newton's method with step halving."""
-    rows = len(target)
-    weights = np.zeros(design.shape[1])
-
-    def loss(candidate: Floats) -> float:
-        odds = design @ candidate + offset
-        return float(np.mean(np.logaddexp(0, odds) - target * odds))
-
-    current = loss(weights)
-    for _ in range(100):
-        probability = _sigmoid(design @ weights + offset)
-        gradient = design.T @ (probability - target) / rows
-        curvature = (design * (probability * (1 - probability))[:, None]).T @ design / rows
-        ridge = 1e-10 * (np.trace(curvature) + 1e-12) * np.eye(len(weights))
-        step = np.linalg.solve(curvature + ridge, gradient)
-        scale = 1.0
-        while (after := loss(weights - scale * step)) > current and scale > 1e-8:
-            scale /= 2
-        if after >= current - 1e-12:
-            break
-        weights, current = weights - scale * step, after
-    return weights
-
-
-def _centred_isotonic(scores: Floats, outcomes: Floats) -> tuple[Floats, Floats]:
-    """Knots of centred isotonic regression: mean raw score and rate of each level."""
-    from scipy.optimize import isotonic_regression
-
-    unique, inverse, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    rates = np.bincount(inverse, weights=outcomes) / counts
-    result = isotonic_regression(rates, weights=counts.astype(np.float64))
-    starts = result.blocks[:-1]
-    weight = np.add.reduceat(counts.astype(np.float64), starts)
-    x = np.add.reduceat(unique * counts, starts) / weight
-    return x, np.asarray(result.x[starts])
+def _between(scores: Floats, x: Floats, y: Floats) -> Floats:
+    """Linear between knots, constant outside; never decreasing, not even by rounding as numpy.interp may."""
+    if len(x) == 1:
+        return np.full(len(scores), y[0])
+    right = np.clip(np.searchsorted(x, scores, side="right"), 1, len(x) - 1)
+    left = right - 1
+    share = np.clip((scores - x[left]) / (x[right] - x[left]), 0, 1)
+    return np.asarray(np.minimum(y[left] + share * (y[right] - y[left]), y[right]))
 
 
 # ------------------------------------------------------------------------------------------- cross-fitting

@@ -1,0 +1,1 @@
+"""Runs, registered models and their aliases, kept by MLflow: the only package that imports it, and only when asked."""

@@ -1,0 +1,180 @@
+"""One training as an MLflow run: parameters, metrics, texts and pictures, and where it all came from.
+
+A run is always closed: finished, or failed where its block raises. One whose process was killed is marked
+failed when the next run of the same task starts on the same machine.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import os
+import socket
+import subprocess
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..config import Config
+from ..models.bundle import without_credentials
+from .store import connect, experiment_id
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+    from mlflow import MlflowClient
+
+_PARAMS_AT_ONCE, _METRICS_AT_ONCE, _LONGEST_PARAM = 100, 1_000, 6_000
+_PROCESS = "rapport.process"
+
+
+class Run:
+    """An open run; made by `start_run` and `child`."""
+
+    def __init__(self, client: MlflowClient, experiment: str, run_id: str) -> None:
+        self.client = client
+        self.experiment = experiment
+        self.id = run_id
+
+    def log_params(self, params: Mapping[str, Any]) -> None:
+        """Parameters, nested mappings joined by dots, without passwords; in few transactions, for each is slow."""
+        from mlflow.entities import Param
+
+        items = [Param(key, _short(value)) for key, value in _flat(without_credentials(params)).items()]
+        for start in range(0, len(items), _PARAMS_AT_ONCE):
+            self.client.log_batch(self.id, params=items[start : start + _PARAMS_AT_ONCE])
+
+    def log_metrics(self, metrics: Mapping[str, float | None], *, step: int = 0) -> None:
+        """Metrics by name, such as `test.roc_auc`; None is left out."""
+        from mlflow.entities import Metric
+
+        now = time.time_ns() // 1_000_000
+        items = [Metric(key, float(value), now, step) for key, value in metrics.items() if value is not None]
+        for start in range(0, len(items), _METRICS_AT_ONCE):
+            self.client.log_batch(self.id, metrics=items[start : start + _METRICS_AT_ONCE])
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Tags of the run."""
+        from mlflow.entities import RunTag
+
+        self.client.log_batch(self.id, tags=[RunTag(key, str(value)) for key, value in tags.items()])
+
+    def log_text(self, text: str, file: str) -> None:
+        """A text as an artifact, such as the model card."""
+        self.client.log_text(self.id, text, file)
+
+    def log_dict(self, content: Mapping[str, Any], file: str) -> None:
+        """Plain values as a JSON or YAML artifact, as the name of the file says; without passwords."""
+        self.client.log_dict(self.id, without_credentials(content), file)
+
+    def log_figure(self, figure: Figure, file: str) -> None:
+        """A matplotlib figure as an artifact."""
+        self.client.log_figure(self.id, figure, file)
+
+    def log_artifacts(self, path: Path, folder: str | None = None) -> None:
+        """A file, or all files of a folder."""
+        if path.is_dir():
+            self.client.log_artifacts(self.id, str(path), folder)
+        else:
+            self.client.log_artifact(self.id, str(path), folder)
+
+    @contextmanager
+    def child(self, name: str) -> Iterator[Run]:
+        """A run below this one, such as a trial."""
+        from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
+
+        with _open(self.client, self.experiment, name, {MLFLOW_PARENT_RUN_ID: self.id}) as run:
+            yield run
+
+
+@contextmanager
+def start_run(config: Config, task: str, *, name: str | None = None, fingerprint: str | None = None) -> Iterator[Run]:
+    """A run of the experiment `rapport.<config>.<task>`, closed when the block ends, whatever happens in it.
+
+    Tagged with the version of Rapport, the revision of the current folder where it is a git checkout, and the
+    `fingerprint` of the data.
+    """
+    client = connect(config)
+    experiment = experiment_id(client, config, task)
+    _close_abandoned(client, experiment)
+    tags = {"rapport.task": task, "rapport.config": config.name, "rapport.version": _version(), **git_tags(Path.cwd())}
+    if fingerprint is not None:
+        tags["rapport.data_fingerprint"] = fingerprint
+    with _open(client, experiment, name or task, tags) as run:
+        yield run
+
+
+@contextmanager
+def _open(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
+    created = client.create_run(experiment, run_name=name, tags={**tags, _PROCESS: _process(os.getpid())})
+    run = Run(client, experiment, created.info.run_id)
+    status = "FAILED"
+    try:
+        yield run
+        status = "FINISHED"
+    finally:
+        client.set_terminated(run.id, status)
+
+
+def git_tags(folder: Path) -> dict[str, str]:
+    """Revision of a git checkout, and whether files differ from it; empty where the folder is none."""
+    revision = _git(folder, "rev-parse", "HEAD")
+    if not revision:
+        return {}
+    dirty = bool(_git(folder, "status", "--porcelain", "--untracked-files=no"))
+    return {
+        "mlflow.source.git.commit": revision,
+        "rapport.git_revision": revision,
+        "rapport.git_dirty": str(dirty).lower(),
+    }
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        result = subprocess.run(
+            ["git", *arguments], cwd=folder, capture_output=True, text=True, timeout=30, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return result.stdout.strip() if result.returncode == 0 else None
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("rapport")
+    except importlib.metadata.PackageNotFoundError:
+        return "unknown"
+
+
+def _process(pid: int) -> str:
+    """Machine, number and start of a process: numbers are used again, and starts tell them apart (on Linux)."""
+    try:
+        # The name of the program stands in brackets and may hold blanks; the start is the 20th field behind it.
+        started = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        started = "?"
+    return f"{socket.gethostname()}/{pid}/{started}"
+
+
+def _close_abandoned(client: MlflowClient, experiment: str) -> None:
+    """Mark the runs failed that are open and whose process on this machine is gone."""
+    for run in client.search_runs([experiment], "attributes.status = 'RUNNING'", max_results=1_000):
+        host, _, rest = run.data.tags.get(_PROCESS, "").partition("/")
+        number = rest.partition("/")[0]
+        if host == socket.gethostname() and number.isdigit() and run.data.tags[_PROCESS] != _process(int(number)):
+            client.set_terminated(run.info.run_id, "FAILED")
+
+
+def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in params.items():
+        if isinstance(value, Mapping):
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[f"{prefix}{key}"] = value
+    return flat
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= _LONGEST_PARAM else text[: _LONGEST_PARAM - 1] + "…"
