@@ -16,6 +16,7 @@ from ..errors import DataError
 from .clock import local_to_utc
 from .contract import EVENT_TABLES, TABLES
 from .engine import DuckDBEngine
+from .moments import define_moments, moments_of
 from .report import Report
 
 
@@ -52,6 +53,7 @@ class Dataset:
         for table, files in self.files.items():
             some = files if bucket is None or len(files) == 1 else (files[bucket],)
             (engine or self.engine).add_files(table, some)
+        define_moments(engine or self.engine, self.columns)
 
     def rows(self, table: str) -> int:
         """Number of rows of a table."""
@@ -62,10 +64,11 @@ def load_dataset(config: Config, engine: DuckDBEngine, folder: Path) -> Dataset:
     """A data set that ingest wrote, with all of its tables registered."""
     raw = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     tables = raw["tables"]
+    stored = {name: dict(table["columns"]) for name, table in tables.items()}
     dataset = Dataset(
         config=config,
         engine=engine,
-        columns={name: dict(table["columns"]) for name, table in tables.items()},
+        columns={**stored, **moments_of(stored)},
         attributes={name: tuple(table["attributes"]) for name, table in tables.items()},
         files={name: tuple(folder / name / file for file in table["files"]) for name, table in tables.items()},
         fingerprint=raw["fingerprint"],

@@ -1,8 +1,11 @@
 """Columns that are joined on once, at ingest, so that no feature has to join again.
 
 transactions, returns: category, line, tier, price of their product; transactions and interactions: `local_at`, the wall
-time of `at`; contacts: what is known of their campaign; responses: whose they are; offers: the category of
+time of `at`, with its `week` (the Monday) and `is_weekend`; contacts: what is known of their campaign; responses: whose they are; offers: the category of
 their product; and the moment from which on each plan was known.
+
+Amounts become exact decimals with six places: their sums then do not depend on the order of rows, on threads, or on
+the engine, to the bit. What is beyond a million millions is held at that bound (`check` has named it).
 """
 
 from __future__ import annotations
@@ -29,6 +32,8 @@ _OF_PRODUCT = {
 _OF_CAMPAIGN = {"campaign_kind": "kind", "starts_at": "starts_at", "ends_at": "ends_at"}
 _OF_CONTACT = ("customer_id", "prospect_id", "campaign_id", "offer_id", "channel")
 _LOCAL = ("transactions", "interactions")
+_EXACT = ("amount", "quantity", "discount", "margin", "price", "cost", "fee")
+_BOUND = "999999999999"
 
 
 def enrich(engine: DuckDBEngine, name: str, tables: Mapping[str, CheckedTable], config: Config) -> str:
@@ -56,11 +61,19 @@ def enrich(engine: DuckDBEngine, name: str, tables: Mapping[str, CheckedTable], 
     if name in _LOCAL:
         span = engine.arrow(exp.select("min(at) AS a", "max(at) AS b").from_(exp.table_(table.view, quoted=True)))
         first, last = (span.column(i)[0].as_py() or datetime(2000, 1, 1) for i in (0, 1))
-        columns["local_at"] = utc_to_local_sql(_own("at"), config.time_zone, first, last)
+        local = utc_to_local_sql(_own("at"), config.time_zone, first, last)
+        columns["local_at"] = local
+        columns["week"] = sql("CAST(date_trunc('week', x) AS DATE)", x=local)
+        columns["is_weekend"] = sql("isodow(x) >= 6", x=local)
+    columns |= {column: _exact(columns[column]) for column in _EXACT if column in columns}
     selected = [exp.alias_(tree, column, quoted=True) for column, tree in columns.items()]
     view = f"rich.{name}"
     engine.define(view, query.select(*selected))
     return view
+
+
+def _exact(amount: exp.Expression) -> exp.Expression:
+    return sql(f"CAST(least(greatest(x, -{_BOUND}), {_BOUND}) AS DECIMAL(18, 6))", x=amount)
 
 
 def _with_product(query: exp.Select, columns: Columns, name: str, products: CheckedTable) -> exp.Select:
