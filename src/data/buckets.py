@@ -39,10 +39,13 @@ def bucket_count(transactions: int) -> int:
 def owner_of(engine: DuckDBEngine, name: str, view: str) -> exp.Expression | None:
     """The id by which a table's rows are bucketed: its customer, else its prospect; None for tables without one."""
     columns = engine.columns(view)
-    owners = [exp.column(column, quoted=True) for column in TABLES[name].entity if column in columns]
-    if not owners:
-        return None
-    return owners[0] if len(owners) == 1 else exp.Coalesce(this=owners[0], expressions=owners[1:])
+    there = [column for column in TABLES[name].entity if column in columns]
+    owners: list[exp.Expression] = [exp.column(column, quoted=True) for column in there]
+    if len(owners) < 2:
+        return owners[0] if owners else None
+    if len({columns[column] for column in there}) > 1:
+        owners = [exp.cast(owner, "text") for owner in owners]
+    return exp.Coalesce(this=owners[0], expressions=owners[1:])
 
 
 def write_table(

@@ -89,7 +89,8 @@ class Table:
         return tuple(column.name for column in self.columns)
 
 
-ENTITY = "entity"
+ENTITY_DOMAINS = _OWNER, _LEAD, _EITHER = ("customer_id", "prospect_id", "entity_id")
+"""Ids of customers, of prospects, and of either; where the last is used, all three are one domain."""
 _CUSTOMER = Reference((("customers", "customer_id"),))
 _PROSPECT = Reference((("prospects", "prospect_id"),))
 _PRODUCT = Reference((("products", "product_id"),))
@@ -106,7 +107,7 @@ def _key(name: str, domain: str) -> Column:
 
 
 def _customer(*, required: bool = True) -> Column:
-    return _id("customer_id", ENTITY, _CUSTOMER, required=required)
+    return _id("customer_id", _OWNER, _CUSTOMER, required=required)
 
 
 def _at(name: str = "at", *, required: bool = True) -> Column:
@@ -121,10 +122,10 @@ _TABLES = (
     Table(
         "customers",
         (
-            _key("customer_id", ENTITY),
+            _key("customer_id", _OWNER),
             Column("acquired_at", "timestamp", date_means="start"),
             Column("birth_date", "timestamp", date_means="start"),
-            _id("referred_by", ENTITY, _CUSTOMER),
+            _id("referred_by", _OWNER, _CUSTOMER),
             Column("consent", "boolean"),
         ),
         key=("customer_id",),
@@ -134,10 +135,10 @@ _TABLES = (
     Table(
         "prospects",
         (
-            _key("prospect_id", ENTITY),
+            _key("prospect_id", _LEAD),
             Column("created_at", "timestamp", required=True, missing="error", date_means="start"),
             Column("converted_at", "timestamp", not_before="created_at"),
-            _id("customer_id", ENTITY, _CUSTOMER),
+            _id("customer_id", _OWNER, _CUSTOMER),
         ),
         key=("prospect_id",),
         entity=("prospect_id",),
@@ -147,7 +148,7 @@ _TABLES = (
     Table(
         "stages",
         (
-            _id("entity_id", ENTITY, Reference(_CUSTOMER.parents + _PROSPECT.parents), required=True),
+            _id("entity_id", _EITHER, Reference(_CUSTOMER.parents + _PROSPECT.parents), required=True),
             _at(),
             Column(
                 "stage",
@@ -202,7 +203,7 @@ _TABLES = (
         (
             _key("contact_id", "contact_id"),
             _customer(required=False),
-            _id("prospect_id", ENTITY, _PROSPECT),
+            _id("prospect_id", _LEAD, _PROSPECT),
             Column("at", "timestamp", date_means="start", may_be_future=True),
             _id("campaign_id", "campaign_id", _CAMPAIGN, required=True),
             _id("offer_id", "offer_id", Reference((("offers", "offer_id"),))),

@@ -27,31 +27,33 @@ _TYPES = {
 """Types in the order in which they are tried, each with the test that all values must pass."""
 
 
-def typed_csv(engine: DuckDBEngine, files: Sequence[Path]) -> exp.Expression:
-    """A query over CSV files with a header, whose columns have the narrowest types that fit all values.
+def open_csv(engine: DuckDBEngine, name: str, files: Sequence[Path]) -> None:
+    """Copy CSV files with a header into the engine, and define a view `name` whose columns have their narrowest types.
+
+    The copy (`<name> as text`) is parsed once; the engine keeps it on disk where it does not fit its memory limit.
 
     Raises duckdb.Error where the files cannot be read as CSV.
     """
-    names = exp.Array(expressions=[exp.Literal.string(str(file)) for file in files])
+    paths = exp.Array(expressions=[exp.Literal.string(str(file)) for file in files])
     options = {"all_varchar": exp.true(), "union_by_name": exp.true(), "header": exp.true()}
     arguments = [exp.PropertyEQ(this=exp.to_identifier(key), expression=value) for key, value in options.items()]
-    reader = exp.select("*").from_(exp.Table(this=exp.Anonymous(this="read_csv", expressions=[names, *arguments])))
-    engine.define("incoming csv", reader)
-    columns = list(engine.columns("incoming csv"))
+    reader = exp.Table(this=exp.Anonymous(this="read_csv", expressions=[paths, *arguments]))
+    copy = exp.table_(f"{name} as text", quoted=True)
+    engine.materialise(copy.name, exp.select("*").from_(reader))
+    columns = list(engine.columns(copy.name))
     tests = [
         exp.alias_(_all_fit(column, test), f"{number} {kind}", quoted=True)
         for number, column in enumerate(columns)
         for kind, test in _TYPES.items()
     ]
-    fits = engine.arrow(exp.select(*tests).from_(exp.table_("incoming csv", quoted=True))).to_pylist()[0]
-    engine.drop("incoming csv")
+    fits = engine.arrow(exp.select(*tests).from_(copy)).to_pylist()[0]
     selected: list[exp.Expression] = []
     for number, column in enumerate(columns):
         kinds = [kind for kind in _TYPES if fits[f"{number} {kind}"]]
         quoted = exp.column(column, quoted=True)
         typed = exp.cast(quoted, kinds[0], dialect="duckdb") if kinds else quoted
         selected.append(exp.alias_(typed, column, quoted=True))
-    return exp.select(*selected).from_(reader.subquery("lines"))
+    engine.define(name, exp.select(*selected).from_(copy))
 
 
 def _all_fit(column: str, test: str) -> exp.Expression:

@@ -102,7 +102,7 @@ class DuckDBEngine:
         path = exp.Literal.string(str(file)).sql(dialect=self.dialect)
         self.connection.execute(f"ATTACH IF NOT EXISTS {path} AS {_quoted(name)} (READ_ONLY)")
         found = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = ? ORDER BY ALL"
-        return self.connection.execute(found, [name]).fetchall()
+        return [(str(schema), str(table)) for schema, table in self.connection.execute(found, [name]).fetchall()]
 
     def forget(self, *prefixes: str) -> None:
         """Drop the tables and views, and close the files, whose name is one of these words, a dot and more."""

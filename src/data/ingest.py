@@ -1,6 +1,7 @@
 """From the sources to a `Dataset`: checked, converted, enriched, written as Parquet once, and used from there.
 
-The canonical tables lie under `<home>/.cache/<config>/data-<fingerprint>/<table>/bucket-<k>.parquet`. Tables whose rows
+The canonical tables lie under `<home>/.cache/<config>/data-<key>/<table>/bucket-<k>.parquet`, where the key stands
+for the data, their mapping and the code that converts them; the newest few of these folders are kept. Tables whose rows
 belong to a customer or prospect are split into buckets by a hash of the id, which bounds the memory of later steps and
 is the unit of their restart; the others are one file.
 """
@@ -8,6 +9,8 @@ is the unit of their restart; the others are one file.
 from __future__ import annotations
 
 import json
+import os
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -23,11 +26,12 @@ from .dataset import Dataset, load_dataset, observed_span
 from .engine import DuckDBEngine
 from .enrich import enrich
 from .files import folder_aside, write_aside
-from .fingerprint import contents_of, fingerprint
+from .fingerprint import cache_key, contents_of, fingerprint
 from .locations import locate
 from .report import Report
 from .sources import first_line
 
+_KEPT = 4
 Progress = Callable[[str], None]
 
 
@@ -44,7 +48,7 @@ def open_dataset(config: Config, engine: DuckDBEngine | None = None, progress: P
     try:
         say("reading the sources")
         sums = _sums(config, engine, cache)
-        folder = cache / f"data-{sums[:16]}" if sums is not None else None
+        folder = cache / f"data-{cache_key(sums)}" if sums is not None else None
         if folder is None or not (folder / "dataset.json").is_file():
             say("checking the data")
             quarantine = config.home / "quarantine" / config.name
@@ -59,6 +63,8 @@ def open_dataset(config: Config, engine: DuckDBEngine | None = None, progress: P
         raise DataError(f"the data of {config.name} cannot be read: {first_line(error)}") from error
     finally:
         forget_sources(engine)
+    os.utime(folder)
+    _prune(cache)
     dataset = load_dataset(config, engine, folder)
     _stop_at_errors(with_needs(config, dataset.report, dataset.columns))
     return dataset
@@ -71,6 +77,13 @@ def _sums(config: Config, engine: DuckDBEngine, cache: Path) -> str | None:
         return fingerprint(config, contents_of(engine, locations, cache))
     except (DataError, duckdb.Error, OSError):
         return None
+
+
+def _prune(cache: Path) -> None:
+    """Remove the data folders that were used longest ago, so that a job on growing data does not fill the disk."""
+    folders = sorted(cache.glob("data-*"), key=lambda folder: folder.stat().st_mtime, reverse=True)
+    for folder in folders[_KEPT:]:
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _stop_at_errors(report: Report) -> None:

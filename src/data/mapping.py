@@ -80,17 +80,17 @@ def map_table(
     attributes, notes, bad_ignore = _attributes(table, mapping, available, used, expressions)
     faults += bad_ignore
     mapped = {**expressions, **{key: exp.column(column, quoted=True) for key, column in attributes.items()}}
-    types = dict[str, str]()
-    for column, expression in list(mapped.items()):
-        try:
-            types[column] = _type_of(engine, expression, origin)
-        except duckdb.Error as error:
-            del mapped[column]
-            what = f"`{mapping.columns.get(column, column)}` cannot be computed: {first_line(error)}"
-            faults.append(Fault("error", name, column, what, f"correct `tables.{name}.columns.{column}`"))
     view = f"mapped.{name}"
-    selected = [exp.alias_(expression, column, quoted=True) for column, expression in mapped.items()]
-    engine.define(view, exp.select(*selected or [exp.Null()]).from_(exp.table_(origin, quoted=True)))
+    types = _define(engine, view, mapped, origin)
+    if types is None:  # one of them cannot be computed: look at each by itself
+        for column, expression in list(mapped.items()):
+            try:
+                engine.define(view, _selected({column: expression}, origin))
+            except duckdb.Error as error:
+                del mapped[column]
+                what = f"`{mapping.columns.get(column, column)}` cannot be computed: {first_line(error)}"
+                faults.append(Fault("error", name, column, what, f"correct `tables.{name}.columns.{column}`"))
+        types = _define(engine, view, mapped, origin) or {}
     contract = {column: types[column] for column in mapped if column in table.names}
     others = {column: types[column] for column in mapped if column not in table.names}
     return MappedTable(table, view, contract, others, notes), faults
@@ -136,9 +136,20 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
 
 
-def _type_of(engine: DuckDBEngine, expression: exp.Expression, origin: str) -> str:
-    engine.define("one expression", exp.select(exp.alias_(expression, "x")).from_(exp.table_(origin, quoted=True)))
-    return engine.columns("one expression")["x"]
+def _define(
+    engine: DuckDBEngine, view: str, mapped: Mapping[str, exp.Expression], origin: str
+) -> dict[str, str] | None:
+    """Define the view of the mapped columns and return their types; None where one of them cannot be computed."""
+    try:
+        engine.define(view, _selected(mapped, origin))
+    except duckdb.Error:
+        return None
+    return engine.columns(view)
+
+
+def _selected(mapped: Mapping[str, exp.Expression], origin: str) -> exp.Select:
+    selected = [exp.alias_(expression, column, quoted=True) for column, expression in mapped.items()]
+    return exp.select(*selected or [exp.Null()]).from_(exp.table_(origin, quoted=True))
 
 
 # ------------------------------------------------------------------------------------------- where rows come from

@@ -8,7 +8,7 @@ import duckdb
 from sqlglot import exp
 
 from ..errors import DataError
-from .csv_files import typed_csv
+from .csv_files import open_csv
 from .engine import DuckDBEngine
 from .locations import Location, view_name
 from .postgres import copy_table
@@ -26,7 +26,7 @@ def open_source(engine: DuckDBEngine, location: Location) -> None:
         if location.kind == "parquet":
             engine.add_files(view, location.files)
         elif location.kind == "csv":
-            engine.define(view, typed_csv(engine, location.files))
+            open_csv(engine, view, location.files)
         elif location.kind == "duckdb":
             _open_duckdb(engine, location, view)
         else:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from ..config import Config
-from .contract import Column, Table
+from .contract import ENTITY_DOMAINS, Column, Table
 from .convert import convert, convert_attribute, holds_integers, sql, time_spans
 from .engine import DuckDBEngine
 from .mapping import MappedTable
@@ -35,20 +35,26 @@ class TypedTable:
 
 
 def id_types(tables: Mapping[str, MappedTable]) -> tuple[dict[str, bool], list[str]]:
-    """For each domain of ids: are they integers in all tables? And notes on the domains where tables disagree."""
+    """For each domain of ids: are they integers in all tables? And notes on the domains where tables disagree.
+
+    Where a table's ids may be of customers or of prospects, the three domains are one.
+    """
     kinds: dict[str, dict[str, bool]] = {}
+    if "stages" in tables:
+        shared: dict[str, bool] = {}
+        kinds = dict.fromkeys(ENTITY_DOMAINS, shared)
     for name, mapped in tables.items():
         for column, kind in mapped.columns.items():
             domain = mapped.table[column].domain
             if domain:
                 kinds.setdefault(domain, {})[f"{name}.{column}"] = holds_integers(kind)
-    notes = [
+    notes = dict.fromkeys(
         f"ids are text in {', '.join(place for place, whole in places.items() if not whole)}, so they are text in "
         f"{', '.join(place for place, whole in places.items() if whole)} too"
         for places in kinds.values()
         if len(set(places.values())) == 2
-    ]
-    return {domain: all(places.values()) for domain, places in kinds.items()}, notes
+    )
+    return {domain: all(places.values()) for domain, places in kinds.items()}, list(notes)
 
 
 def type_table(
