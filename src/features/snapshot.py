@@ -11,13 +11,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Protocol
 
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
-from ..config import Config
+from ..data.dataset import Dataset
 from ..data.engine import DuckDBEngine
 from ..language.compile import Part, compile_group, is_zero_without_events, outputs
 from ..language.declarations import (
@@ -43,19 +42,6 @@ from .plan import AttributeTable, FeaturePlan, Learned, plan_features, values_to
 DAY = timedelta(days=1)
 
 
-class Data(Protocol):
-    """The part of a data set that features need."""
-
-    @property
-    def config(self) -> Config: ...
-    @property
-    def engine(self) -> DuckDBEngine: ...
-    @property
-    def columns(self) -> Columns: ...
-    @property
-    def attributes(self) -> dict[str, tuple[str, ...]]: ...
-
-
 @dataclass(frozen=True)
 class _Visible:
     """What a fitted feature sees at one cutoff."""
@@ -66,6 +52,7 @@ class _Visible:
     tables: Columns
 
     def measure(self, group: Group) -> pa.Table:
+        """The group's measures, sorted by key."""
         (part,) = compile_group(group, self.moment, self.tables)
         return self.engine.arrow(part.query).sort_by([(key, "ascending") for key in group.key])
 
@@ -79,7 +66,7 @@ class Snapshots:
 
     def __init__(
         self,
-        data: Data,
+        data: Dataset,
         task: Task,
         *,
         blocks: Sequence[str] | None = None,

@@ -20,9 +20,13 @@ from .declarations import (
     Count,
     DaysSinceFirst,
     DaysSinceLast,
+    DaysSinceNthLast,
     Distinct,
+    FadingVisits,
     Feature,
+    GapLargest,
     GapMean,
+    GapMedian,
     GapSpread,
     Group,
     Largest,
@@ -41,6 +45,7 @@ from .expressions import (
     conditions,
     days,
     div,
+    equal,
     filtered,
     number,
     predicates,
@@ -52,6 +57,7 @@ from .moments import Moment
 from .sight import Columns, Sight
 
 SECONDS_A_DAY = "86400e0"
+FADING_UNIT = "1e6"  # weights are summed as millionths, so that the sum is exact
 
 
 @dataclass(frozen=True)
@@ -113,7 +119,7 @@ def compile_requirement(requirement: Requirement, moment: Moment, columns: Colum
 
 def is_zero_without_events(measure: Measure) -> bool:
     """True for counts and sums, which are zero where nothing happened; other measures are missing there."""
-    return isinstance(measure, Count | Visits | Sum | Distinct)
+    return isinstance(measure, Count | Visits | FadingVisits | Sum | Distinct)
 
 
 def holds(condition: Condition, value: exp.Expression) -> exp.Expression:
@@ -126,7 +132,7 @@ def holds(condition: Condition, value: exp.Expression) -> exp.Expression:
 def _part(measure: Measure) -> tuple[str, ...]:
     """Measures of the same part share one pass: the plan that computes them, and what they must have in common."""
     match measure:
-        case Visits() | GapMean() | GapSpread():
+        case Visits() | GapMean() | GapMedian() | GapSpread() | GapLargest() | DaysSinceNthLast() | FadingVisits():
             return ("visits", repr(measure.where))
         case Distinct():
             return ("distinct", measure.column, repr(measure.where))
@@ -172,7 +178,7 @@ def _visits(sight: Sight, members: Sequence[Output]) -> exp.Select:
     where = measures[0].where
     visit = "order_id" if "order_id" in sight.columns[sight.group.table] else "at"
     needed = {visit} | {predicate.column for predicate in predicates(where)}
-    gaps_wanted = any(isinstance(measure, GapMean | GapSpread) for measure in measures)
+    gaps_wanted = any(isinstance(measure, GapMean | GapMedian | GapSpread | GapLargest) for measure in measures)
     events = sight.events(measures, needed, whole_past=gaps_wanted)
     carried = [*sight.keys, *sight.edges(measures)]
     moment = [] if visit == "at" else [exp.alias_(exp.Min(this=exp.column("at")), "at")]
@@ -184,9 +190,20 @@ def _visits(sight: Sight, members: Sequence[Output]) -> exp.Select:
         order=exp.Order(expressions=[exp.Ordered(this=exp.column("at"))]),
     )
     gap = exp.alias_(seconds(before, exp.column("at")), "gap")
-    gaps = exp.select(*carried, "at", gap).from_(visits.subquery("w")).subquery("g")
+    ranked = [] if not any(isinstance(measure, DaysSinceNthLast) for measure in measures) else [_nth_last(sight)]
+    gaps = exp.select(*carried, "at", gap, *ranked).from_(visits.subquery("w")).subquery("g")
     values = [output.named(_over_visits(sight, output)) for output in members]
     return exp.select(*sight.keys, *values).from_(gaps).group_by(*sight.keys)
+
+
+def _nth_last(sight: Sight) -> exp.Expression:
+    """The number of each visit counted from the last, as a column `nth`."""
+    rank = exp.Window(
+        this=exp.RowNumber(),
+        partition_by=[exp.column(key) for key in sight.keys],
+        order=exp.Order(expressions=[exp.Ordered(this=exp.column("at"), desc=True)]),
+    )
+    return exp.alias_(rank, "nth")
 
 
 def _over_visits(sight: Sight, output: Output) -> exp.Expression:
@@ -198,6 +215,18 @@ def _over_visits(sight: Sight, output: Output) -> exp.Expression:
             return filtered(exp.Count(this=exp.Star()), seen)
         case GapMean():
             return div(ratio(summed, count), day)
+        case DaysSinceNthLast(nth=nth):
+            is_nth = equal(exp.column("nth"), exp.Literal.number(nth))
+            return days(filtered(exp.Max(this=exp.column("at")), [*seen, is_nth]), sight.cutoff())
+        case FadingVisits(fade=fade):
+            age = exp.Neg(this=exp.paren(div(days(exp.column("at"), sight.cutoff()), exp.Literal.number(fade))))
+            weight = exp.Round(this=exp.Mul(this=exp.Exp(this=age), expression=exp.Literal.number(FADING_UNIT)))
+            weights = filtered(exp.Sum(this=exp.cast(weight, "bigint")), seen)
+            return div(number(exp.Coalesce(this=weights, expressions=[ZERO.copy()])), exp.Literal.number(FADING_UNIT))
+        case GapMedian():
+            return div(number(filtered(exp.Median(this=gap), seen)), day)
+        case GapLargest():
+            return div(number(filtered(exp.Max(this=gap), seen)), day)
         case GapSpread():
             squared = number(filtered(exp.Sum(this=exp.Mul(this=gap, expression=gap)), seen))
             deviation = exp.Sub(this=squared, expression=ratio(exp.Mul(this=number(summed), expression=summed), count))

@@ -183,6 +183,30 @@ class GapSpread(Measure):
 
 
 @dataclass(frozen=True, eq=False)
+class GapLargest(Measure):
+    """Longest days between consecutive visits; missing below two visits."""
+
+
+@dataclass(frozen=True, eq=False)
+class GapMedian(Measure):
+    """Median days between consecutive visits; missing below two visits."""
+
+
+@dataclass(frozen=True, eq=False)
+class DaysSinceNthLast(Measure):
+    """Days from the n-th last visit to the cutoff (1 is the last one); missing below n visits."""
+
+    nth: int
+
+
+@dataclass(frozen=True, eq=False)
+class FadingVisits(Measure):
+    """Number of visits, each weighted by exp(-age / fade) with its age in days: recent visits count most."""
+
+    fade: int
+
+
+@dataclass(frozen=True, eq=False)
 class Distinct(Measure):
     """Number of distinct values of a column (missing values do not count)."""
 

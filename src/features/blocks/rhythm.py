@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
-from ...language.declarations import Block, DaysSinceFirst, DaysSinceLast, Feature, GapMean, GapSpread, Group, Ratio
+from ...language.declarations import (
+    Block,
+    DaysSinceFirst,
+    DaysSinceLast,
+    DaysSinceNthLast,
+    Distinct,
+    FadingVisits,
+    Feature,
+    GapLargest,
+    GapMean,
+    GapMedian,
+    GapSpread,
+    Group,
+    Ratio,
+)
 
 BLOCK = Block(
     "rhythm",
@@ -44,6 +58,52 @@ BLOCK = Block(
                     words="came every {value} in {period}; over the whole time every {gap_mean}",
                 ),
                 Feature(
+                    "gap_largest_{window}",
+                    GapLargest(last=(90, None)),
+                    definition="longest time between two visits in {period}",
+                    unit="days",
+                    family="longest pause",
+                    words="longest pause between visits in {period}: {value}; typically {typical}",
+                ),
+                Feature(
+                    "active_weeks_{window}",
+                    Distinct(column="week", last=(56, 182)),
+                    definition="calendar weeks with a visit in {period}",
+                    unit="count",
+                    family="how often he comes",
+                    words="came in {value} different weeks of {period}; typically in {typical}",
+                ),
+                Feature(
+                    "gap_median",
+                    GapMedian(),
+                    definition="median days between visits",
+                    unit="days",
+                    family="usual rhythm",
+                    words="half of the times between visits were {value} or less; typically {typical}",
+                ),
+                *(
+                    Feature(
+                        f"days_since_visit_{nth}",
+                        DaysSinceNthLast(nth=nth),
+                        definition=f"days within which the last {nth} visits took place",
+                        unit="days",
+                        family="pace of the last visits",
+                        words=f"the last {nth} visits took place within {{value}}; typically within {{typical}}",
+                    )
+                    for nth in (3, 5, 7, 10, 15)
+                ),
+                *(
+                    Feature(
+                        f"fading_visits_{fade}d",
+                        FadingVisits(fade=fade),
+                        definition=f"visits so far, fading with age by a factor of e every {fade} days",
+                        unit="count",
+                        family="how often he comes",
+                        words="recent visits, older ones counting less: {value}; typically {typical}",
+                    )
+                    for fade in (10, 30, 60)
+                ),
+                Feature(
                     "gap_spread",
                     GapSpread(),
                     definition="spread (standard deviation) of the days between visits",
@@ -70,6 +130,14 @@ BLOCK = Block(
             unit="times",
             family="time since the last visit",
             words="last visit {days_since_visit} ago; lately came every {gap_mean_90d}",
+        ),
+        Feature(
+            "pause_against_longest",
+            Ratio("days_since_visit", "gap_largest_life"),
+            definition="days since the last visit over the longest time between two visits so far",
+            unit="times",
+            family="time since the last visit",
+            words="last visit {days_since_visit} ago; the longest pause so far was {gap_largest_life}",
         ),
         Feature(
             "irregularity",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...language.declarations import Block, Column, Count, Feature, Group, Largest, Mean, Ratio, Sum, Visits
 
 WINDOWS = (7, 30, 90, 180, 365, None)
+VISIT_WINDOWS = (7, 14, 28, 56, 90, 180, 365, None)
 
 BLOCK = Block(
     "spending",
@@ -15,7 +16,7 @@ BLOCK = Block(
             (
                 Feature(
                     "visits_{window}",
-                    Visits(last=WINDOWS),
+                    Visits(last=VISIT_WINDOWS),
                     definition="visits in {period}",
                     unit="count",
                     family="how often he comes",
@@ -91,19 +92,19 @@ BLOCK = Block(
         ),
         Feature(
             "visits_trend",
-            Ratio("visits_30d", "visits_90d"),
-            definition="share of the last 90 days' visits that fell in the last 30",
+            Ratio("visits_28d", "visits_90d"),
+            definition="share of the last 90 days' visits that fell in the last 28",
             unit="share",
             family="change in visits",
-            words="{value} of the visits of the last 90 days were in the last 30; steady would be a third",
+            words="{value} of the visits of the last 90 days were in the last 28; steady would be a third",
         ),
         Feature(
             "visits_trend_week",
-            Ratio("visits_7d", "visits_30d"),
-            definition="share of the last 30 days' visits that fell in the last 7",
+            Ratio("visits_7d", "visits_28d"),
+            definition="share of the last 28 days' visits that fell in the last 7",
             unit="share",
             family="change in visits",
-            words="{value} of the visits of the last 30 days were in the last 7; steady would be about a quarter",
+            words="{value} of the visits of the last 28 days were in the last 7; steady would be a quarter",
         ),
         Feature(
             "spend_trend",
