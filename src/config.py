@@ -7,6 +7,7 @@ Rapport writes lies under `Config.home` (the current folder, or RAPPORT_HOME).
 from __future__ import annotations
 
 import os
+import re
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -179,8 +180,12 @@ class Config(Frozen):
         return ZoneInfo(self.time_zone)
 
     def resolved(self) -> dict[str, Any]:
-        """The configuration with all defaults filled in, as plain JSON values and without machine paths."""
-        return self.model_dump(mode="json")
+        """The configuration with all defaults filled in, as plain JSON values, without machine paths and passwords."""
+        raw = self.model_dump(mode="json")
+        raw["sources"] = {
+            name: re.sub(r"://([^:@/]*):[^@]*@", r"://\1:***@", text) for name, text in raw["sources"].items()
+        }
+        return raw
 
     def task(self, name: str) -> TaskConfig:
         """The configuration of one task; ConfigError where it is not configured."""

@@ -32,7 +32,7 @@ def open_source(engine: DuckDBEngine, location: Location) -> None:
         else:
             copy_table(engine, location, view)
     except duckdb.Error as error:
-        where = ", ".join(str(file) for file in location.files[:3])
+        where = ", ".join(str(file) for file in location.files[:3]) or f"{location.schema}.{location.table}"
         raise DataError(f"source '{location.name}': {where} cannot be read: {first_line(error)}") from error
 
 
