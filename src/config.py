@@ -183,7 +183,7 @@ class Config(Frozen):
         """The configuration with all defaults filled in, as plain JSON values, without machine paths and passwords."""
         raw = self.model_dump(mode="json")
         raw["sources"] = {
-            name: re.sub(r"://([^:@/]*):[^@]*@", r"://\1:***@", text) for name, text in raw["sources"].items()
+            name: re.sub(r"://([^:@/]*):(?!\$\{)[^@]*@", r"://\1:***@", text) for name, text in raw["sources"].items()
         }
         return raw
 
