@@ -26,6 +26,7 @@
     const kept = matches();
     const first = kept.find(({ id }) => id === wanted) || kept[0];
     if (!wanted || !first) return;
+    event.preventDefault(); // or the same key press would close it again
     first.element.open = true;
     first.element.querySelector("summary").focus();
   });

@@ -128,11 +128,11 @@ def interval(low: float | None, high: float | None, unit: Unit = "share", signed
 
 
 def percent(value: float) -> str:
-    """A probability: 83 %, 4.2 %, under 0.1 %, over 99.9 %."""
+    """A probability: 83 %, 4.2 %, < 0.1 %, > 99.9 %."""
     if value < 0.001:
-        return "under 0.1\u00a0%"
+        return "<\u00a00.1\u00a0%"
     if value > 0.999:
-        return "over 99.9\u00a0%"
+        return ">\u00a099.9\u00a0%"
     return f"{100 * value:.0f}\u00a0%" if 0.0995 <= value < 0.9905 else f"{100 * value:.1f}\u00a0%"
 
 

@@ -1,0 +1,341 @@
+import html
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from rapport.errors import ModelError
+from rapport.explain import review_view, review_words
+from rapport.explain.page import LIMIT
+from rapport.explain.review import (
+    CalibrationBin,
+    Check,
+    Cohort,
+    Customer,
+    Decision,
+    Measure,
+    Picture,
+    Reason,
+    Review,
+    Score,
+    render,
+    spread_rows,
+    verdict,
+    write,
+)
+
+HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> =cmd|' /C calc'!A0 \u202e \x00 😀 {{ 7*7 }} "
+
+
+class Page(HTMLParser):
+    """What a browser would make of the tags: their names and attributes, ids, and whether they close in order."""
+
+    void = frozenset({"meta", "link", "img", "input", "br"})
+
+    def __init__(self, text):
+        super().__init__()
+        self.tags, self.ids, self.open = [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        self.ids += [value for name, value in attrs if name == "id"]
+        if tag not in self.void:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def all(self, name):
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+def words(page):
+    text = re.sub(r"<(script|style)\b.*?</\1>", " ", page, flags=re.DOTALL)
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", text)).split())
+
+
+def test_json_gives_an_equal_review(fake_review):
+    assert Review.from_json(fake_review.to_json()) == fake_review
+
+
+def test_numpy_numbers_are_taken_and_nan_is_refused():
+    assert Measure("roc_auc", np.float32(0.5), rule=np.float64(0.25)).rule == 0.25
+    with pytest.raises(ValidationError):
+        Measure("roc_auc", float("nan"))
+    with pytest.raises(ValidationError):
+        Reason("a", "b", 0.1, 1.5)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "{}", '{"config": "x", "unknown": 1}', "\x00"])
+def test_a_text_that_is_no_review_gives_one_plain_message(text):
+    with pytest.raises(ModelError, match="saved review cannot be read"):
+        Review.from_json(text)
+
+
+def test_the_page_says_what_a_reviewer_asks(fake_review):
+    page = render(fake_review)
+    text = words(page)
+    assert page.startswith("<!doctype html>")
+    for expected in (
+        fake_review.question,
+        fake_review.population,
+        fake_review.target,
+        "43.7\u00a0%".replace("\u00a0", " "),
+        "+9.8 to +16.2 points",
+        "Purity of the list",
+        "worse than the rule for 1 (Age group 65+)",
+        "Not before review",
+        "6 November 2017",
+        "5f0c2a9be1d34c7b",
+        "rapport approve configs/complete_journey.yaml churn 3 --by",
+        "rapport reject configs/complete_journey.yaml churn 3 --by",
+    ):
+        assert expected in text, expected
+    for customer in fake_review.customers:
+        assert customer.entity_id in text
+        for reason in customer.scores[0].reasons:
+            assert reason.words in text
+
+
+def test_the_page_is_well_formed_accessible_and_closed_to_the_network(fake_review):
+    page = Page(render(fake_review))
+    assert page.open == []
+    assert len(page.ids) == len(set(page.ids))
+    assert {"header", "main", "nav", "footer", "h1", "label"} <= {tag for tag, _ in page.tags}
+    assert page.all("html")[0]["lang"] == "en"
+    levels = [int(tag[1]) for tag, _ in page.tags if re.fullmatch("h[1-6]", tag)]
+    assert levels[0] == 1
+    assert all(after <= before + 1 for before, after in pairwise(levels))
+    assert all(image["alt"] and image["src"].startswith("data:image/svg+xml;base64,") for image in page.all("img"))
+    assert all(header.get("scope") in ("col", "row") for header in page.all("th"))
+    policy = next(meta["content"] for meta in page.all("meta") if "http-equiv" in meta)
+    assert "default-src 'none'" in policy
+    assert not [tag for tag, _ in page.tags if tag in ("iframe", "object", "form", "base")]
+    assert not [a for _, a in page.tags for name in a if name.startswith("on")]
+    for _, attributes in page.tags:
+        for name in ("src", "href"):
+            assert attributes.get(name, "#").startswith(("#", "data:"))
+
+
+def hostile(review):
+    text = HOSTILE + "x" * 10_000
+    return replace(
+        review,
+        question=text,
+        population=text,
+        alarms=(text,),
+        limits=(text,),
+        calibration_words=text,
+        cohorts=(Cohort(text, text, 3, 1, 0.2, 0.3, -0.1, -0.2, -0.05),),
+        checklist=(Check(text, None, text),),
+        decision=Decision("rejected", text, text, text),
+        drivers=tuple(replace(driver, group=text, words=text) for driver in review.drivers),
+        pictures=tuple(replace(picture, headline=text, alt=text, words=text) for picture in review.pictures),
+        subject=replace(review.subject, entity="household", outcome=text, positives=text),
+        customers=tuple(
+            Customer(
+                f"{i} {text}",
+                tuple(
+                    replace(s, label=text, reasons=tuple(replace(r, words=text, group=text) for r in s.reasons))
+                    for s in customer.scores
+                ),
+            )
+            for i, customer in enumerate(review.customers)
+        ),
+    )
+
+
+def test_hostile_values_stay_text(fake_review):
+    page = render(hostile(fake_review))
+    plain = Page(page)
+    assert plain.open == []
+    assert len(plain.all("script")) == 2
+    assert [tag for tag, _ in plain.tags].count("img") == len(plain.all("img"))
+    assert all(image["src"].startswith("data:") for image in plain.all("img"))
+    assert "\x00" not in page
+    assert "49" not in words(page).split("=cmd")[1][:40]
+    assert "x" * 1100 not in page
+    assert len(page.encode()) < LIMIT
+    data = re.search(r'<script type="application/json" id="index">(.*?)</script>', page, re.DOTALL).group(1)
+    assert len(json.loads(data)) == len(fake_review.customers)
+
+
+def test_the_page_stays_small_however_many_customers(fake_review):
+    score = fake_review.customers[0].scores[0]
+    offers = tuple(replace(score, label=f"offer {i}") for i in range(50))
+    many = tuple(Customer(str(i), offers) for i in range(5000))
+    review = replace(fake_review, customers=many).with_customers([Customer("mine", offers)])
+    page = render(review)
+    assert len(page.encode()) < LIMIT
+    assert "mine" in words(page)
+    assert page.count('<details class="customer"') == review_view.SHOWN_CUSTOMERS
+
+
+def test_pictures_beyond_the_limit_are_refused(fake_review):
+    picture = Picture("huge", f"<svg>{'x' * 4_000_000}</svg>", "headline", "alt")
+    with pytest.raises(ValueError, match="5 MB"):
+        render(replace(fake_review, pictures=(picture,)))
+
+
+def test_an_asked_for_customer_comes_first_and_replaces_his_sample(fake_review):
+    known = fake_review.customers[3]
+    review = fake_review.with_customers([known, Customer("new", known.scores)])
+    assert len(review.customers) == len(fake_review.customers) + 1
+    assert {c.entity_id for c in review_view.shown_customers(review)[:2]} == {known.entity_id, "new"}
+    assert Review.from_json(review.to_json()) == review
+
+
+def test_a_bare_review_renders():
+    bare = Review("shop", "churn", "Who leaves?", "All.", "No purchase.", "28 days", "D")
+    text = words(render(bare))
+    assert "Not compared" in text
+    assert "Nobody has decided yet" in text
+
+
+def test_write_leaves_the_old_page_when_it_fails(fake_review, tmp_path):
+    path = write(fake_review, tmp_path / "new" / "churn.html")
+    before = path.read_bytes()
+    with pytest.raises(ValueError, match="5 MB"):
+        write(replace(fake_review, pictures=(Picture("p", "x" * 6_000_000, "h", "a"),)), path)
+    assert path.read_bytes() == before
+    assert [p.name for p in path.parent.iterdir()] == ["churn.html"]
+    assert before == render(fake_review).encode()
+
+
+@pytest.mark.parametrize(
+    ("changes", "state", "said"),
+    [
+        ({}, "wait", "a person must still decide"),
+        ({"grade": "D"}, "no", "not shown to be better"),
+        ({"alarms": ("leak?",)}, "wait", "1 alarm must be cleared"),
+        ({"checklist": (Check("a", False), Check("b", False))}, "wait", "2 checks failed"),
+        ({"decision": Decision("approved", "Ann", "3 May", "fine")}, "yes", "Note: fine"),
+        ({"decision": Decision("approved", "Ann", "3 May"), "alarms": ("x",)}, "yes", "1 alarm"),
+        ({"decision": Decision("rejected", "Ann", "3 May"), "grade": "A"}, "no", "Ann rejected"),
+    ],
+)
+def test_verdict(fake_review, changes, state, said):
+    found = verdict(replace(fake_review, **changes))
+    assert found.state == state
+    assert said in " ".join(found.sentences)
+
+
+@pytest.mark.parametrize(
+    ("gain", "answer"), [((0.1, 0.05, 0.2), "Yes"), ((0.1, -0.05, 0.2), "Not shown"), ((-0.1, -0.2, -0.05), "No")]
+)
+def test_better_than_the_rule_follows_the_interval_of_the_gain(fake_review, gain, answer):
+    measure = Measure("roc_auc", 0.7, rule=0.6, gain=gain[0], gain_low=gain[1], gain_high=gain[2], primary=True)
+    assert review_words.better_than_rule(replace(fake_review, measures=(measure,)))[0] == answer
+
+
+def test_cohorts_are_named_where_the_model_is_worse():
+    cohorts = (
+        Cohort("Age", "65+", 10, 5, 0.2, 0.3, -0.1, -0.2, -0.05),
+        Cohort("Age", "20", 10, 5, 0.2, 0.3, -0.1, -0.2, 0.05),
+        Cohort("Age", "30", 10, 5, 0.4, 0.3, 0.1, -0.2, 0.3),
+        Cohort("Age", "40", 10, 5, 0.4, 0.3, 0.1, 0.05, 0.3),
+        Cohort("Age", "50", 10, 0),
+    )
+    assert [review_words.cohort_state(c) for c in cohorts] == ["worse", "maybe worse", "unclear", "better", "too few"]
+    said = review_words.cohorts_in_words(cohorts)
+    assert "worse than the rule for 1 (Age 65+)" in said
+    assert "perhaps worse for 1 (Age 20)" in said
+    assert review_words.cohorts_in_words(()) == ""
+    assert review_view.sorted_cohorts(cohorts)[0].value == "65+"
+
+
+numbers = st.floats(-6, 6)
+
+
+@settings(max_examples=200)
+@given(numbers, st.lists(numbers, max_size=5), numbers)
+def test_a_waterfall_leads_from_the_start_to_the_score(base, contributions, raw):
+    reasons = tuple(Reason("g", "w", c, 0.5) for c in contributions)
+    review = Review("c", "t", "q", "p", "t", "h", "C")
+    drawn = review_view.waterfall(review, Score(0.5, 50, base, raw, reasons))
+    assert len(drawn.bars) == len(contributions) + 1
+    at = drawn.start
+    for bar in drawn.bars:
+        assert -0.01 <= bar.left <= bar.left + bar.width <= 100.02
+        if bar.effect == "raises":
+            assert bar.left == pytest.approx(at, abs=0.05)
+            at = bar.left + bar.width
+        else:
+            assert bar.left + bar.width == pytest.approx(at, abs=0.05)
+            at = bar.left
+    assert at == pytest.approx(drawn.end, abs=0.05)
+    places = [place for place, _ in drawn.ticks]
+    assert all(b - a >= 13 for a, b in pairwise(places))
+
+
+def test_ticks_stand_where_the_calibrator_has_its_percentages(fake_review):
+    score = fake_review.customers[0].scores[0]
+    drawn = review_view.waterfall(fake_review, score)
+    assert drawn.ticks
+    per_unit = (drawn.end - drawn.start) / (score.raw - score.base)
+    for place, text in drawn.ticks:
+        raw = score.base + (place - drawn.start) / per_unit
+        assert 100 * fake_review.probability(raw) == pytest.approx(float(text.split("\u00a0")[0]), rel=0.05)
+
+
+def test_words_under_a_score(fake_review):
+    score = Score(
+        0.83, 97, -2, 1.6, (Reason("g", "Last visit 41 days ago.", 2, 0.4), Reason("h", "Spent 90", -0.5, 0.9))
+    )
+    assert review_words.why(score) == (
+        "What raises it most: Last visit 41 days ago. Without that it would be 40\u00a0%. "
+        "What lowers it most: Spent 90. Without that it would be 90\u00a0%."
+    )
+    bins = (CalibrationBin(10, 0.1, 0.12, 0, 0.3), CalibrationBin(10, 0.6, 0.58, 0.3, 0.8))
+    review = replace(fake_review, calibration=bins)
+    assert "the highest scores (60\u00a0% on average), 58\u00a0% bought nothing" in review_words.like_this(
+        review, score
+    )
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "< 0.1 %"),
+        (0.0004, "< 0.1 %"),
+        (0.042, "4.2 %"),
+        (0.834, "83 %"),
+        (0.9951, "99.5 %"),
+        (1, "> 99.9 %"),
+    ],
+)
+def test_percent(value, text):
+    assert review_words.percent(value).replace("\u00a0", " ") == text
+
+
+def test_numbers_and_intervals():
+    spaces = str.maketrans("\u00a0", " ")
+    assert review_words.number(-0.05, "share", signed=True).translate(spaces) == "−5.0 points"
+    assert review_words.number(None) == "–"
+    assert review_words.interval(0.38, 0.45).translate(spaces) == "38.0 to 45.0 %"
+    assert review_words.interval(-0.01, 0.02, "number", True) == "−0.010 to +0.020"
+    assert review_words.interval(None, 0.4) == ""
+
+
+def test_sample_rows_cover_ranks_and_values():
+    probability = np.concatenate([np.random.default_rng(0).beta(1, 20, 5000), [0.95, 0.9, 0.7]])
+    rows = spread_rows(probability, 30)
+    assert len(rows) == len(set(rows.tolist())) == 30
+    chosen = probability[rows]
+    assert (np.diff(chosen) <= 0).all()
+    assert chosen[0] == 0.95
+    assert chosen[-1] == probability.min()
+    assert (chosen > 0.3).sum() >= 3
+    assert (chosen < np.median(probability)).sum() >= 5
+    assert len(spread_rows(np.full(100, 0.2), 30)) == 30
+    assert spread_rows(np.array([0.1, 0.3]), 30).tolist() == [1, 0]
+    assert len(spread_rows(np.array([]), 30)) == 0
