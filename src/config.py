@@ -23,6 +23,14 @@ PositiveInt = Annotated[int, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
+def _known_zone(zone: str) -> str:
+    try:
+        ZoneInfo(zone)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"'{zone}' is not a time zone; use a name such as Europe/Berlin or UTC") from error
+    return zone
+
+
 class Frozen(BaseModel):
     """A part of the configuration: frozen, and refusing keys that it does not know."""
 
@@ -39,7 +47,9 @@ class TableMapping(Frozen):
     source: str | None = None
     query: str | None = None
     columns: dict[str, str] = {}
-    clock: str | None = Field(None, description="zone of timestamps without one; default: the business time zone")
+    clock: Annotated[str, AfterValidator(_known_zone)] | None = Field(
+        None, description="zone of timestamps without one; default: the business time zone"
+    )
     ignore: tuple[str, ...] = Field((), description="attributes that must not become features")
 
     @model_validator(mode="after")
@@ -147,14 +157,6 @@ class TasksConfig(Frozen):
         """The configured tasks by name, in the order of their declaration."""
         pairs = ((name, getattr(self, name)) for name in type(self).model_fields)
         return {name: task for name, task in pairs if task is not None}
-
-
-def _known_zone(zone: str) -> str:
-    try:
-        ZoneInfo(zone)
-    except (KeyError, ValueError, OSError) as error:
-        raise ValueError(f"'{zone}' is not a time zone; use a name such as Europe/Berlin or UTC") from error
-    return zone
 
 
 class Config(Frozen):

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
 import duckdb
@@ -12,27 +11,18 @@ from sqlglot import exp
 
 from ..config import Config
 from ..errors import DataError
-from .clock import local_to_utc
-from .contract import TABLES, task_needs
-from .convert import sql
+from .clock import local_to_utc, utc_to_local
+from .contract import EVENT_TABLES, TABLES, task_needs
 from .engine import DuckDBEngine
+from .findings import CheckedTable, as_faults, broken_rules, keep_good_rows
 from .locations import locate, near
-from .mapping import map_table
+from .mapping import map_table, sources_of
 from .report import Fault, Report
-from .rules import Rule, absurd_rule, duplicate_rule, reference_rule, row_rules
+from .schema import Severity
 from .sources import first_line, open_source
-from .typed import TypedTable, id_types, type_table
+from .typed import id_types, type_table
 
-_EXAMPLES = 3
-
-
-@dataclass(frozen=True)
-class CheckedTable:
-    """A table whose rows keep the contract: the engine's view of them, its columns and its attributes."""
-
-    view: str
-    columns: tuple[str, ...]
-    attributes: tuple[str, ...]
+_SILENCE = timedelta(days=7)
 
 
 def check(config: Config, engine: DuckDBEngine | None = None, *, now: datetime | None = None) -> Report:
@@ -60,6 +50,7 @@ def examine(
     and reported as warnings. What the tasks need is not looked at here (see `with_needs`).
     """
     now = now or datetime.now(UTC).replace(tzinfo=None)
+    until = local_to_utc(config.observed_until, config.zone) if config.observed_until is not None else None
     opened, faults = _open_sources(config, engine)
     mapped, notes, rows = {}, list[str](), dict[str, int]()
     for name in config.tables:
@@ -68,7 +59,7 @@ def examine(
             faults.append(Fault("error", name, None, "the contract has no such table", remedy))
     for name in TABLES:
         mapping = config.tables.get(name)
-        if mapping is None or (mapping.source is not None and mapping.source in config.sources.keys() - opened):
+        if mapping is None or any(source in config.sources and source not in opened for source in sources_of(mapping)):
             continue
         table, found = map_table(engine, name, mapping, opened)
         faults += found
@@ -77,18 +68,20 @@ def examine(
     integers, id_notes = id_types(mapped)
     notes += id_notes
     checked = dict[str, CheckedTable]()
-    until = local_to_utc(config.observed_until, config.zone) if config.observed_until is not None else None
     for name, table in mapped.items():
         try:
             typed, found = type_table(engine, table, config, integers)
             faults += found
             notes += typed.notes
-            rows[name], rules = _broken_rules(engine, typed, checked, now, until)
-            faults += _as_faults(engine, typed, rules, config.strict)
-            checked[name] = _keep(engine, typed, rules, config.strict, quarantine)
+            parents = {parent: done.view for parent, done in checked.items()}
+            rows[name], rules = broken_rules(engine, typed, parents, _end_of_today(now, config), until)
+            faults += as_faults(engine, typed, rules, config.strict)
+            checked[name] = keep_good_rows(engine, typed, rules, config.strict, quarantine)
         except duckdb.Error as error:
             remedy = f"correct `tables.{name}` or its source"
             faults.append(Fault("error", name, None, f"cannot be read: {first_line(error)}", remedy))
+    faults += _structure(config, checked)
+    faults += _observation(engine, checked, until, now)
     return checked, Report(config.name, tuple(faults), rows, tuple(notes))
 
 
@@ -113,8 +106,8 @@ def with_needs(config: Config, report: Report, columns: Mapping[str, Iterable[st
                     faults.append(Fault("error", need.table, column, what, remedy))
     for table, count in rows.items():
         if count == 0:
-            severity = "error" if table in needed else "warning"
-            faults.append(Fault(severity, table, None, "the table is empty", "look at its source", 0))  # type: ignore[arg-type]
+            severity: Severity = "error" if table in needed else "warning"
+            faults.append(Fault(severity, table, None, "the table is empty", "look at its source"))
     return Report(report.config, tuple(faults), report.rows, report.notes)
 
 
@@ -125,123 +118,56 @@ def forget_sources(engine: DuckDBEngine) -> None:
 
 # ------------------------------------------------------------------------------------------- steps
 def _open_sources(config: Config, engine: DuckDBEngine) -> tuple[list[str], list[Fault]]:
+    """The names of the sources that could be opened; those that no table uses are not."""
+    users: dict[str, list[str]] = {name: [] for name in config.sources}
+    for table, mapping in config.tables.items():
+        for source in sources_of(mapping) & users.keys():
+            users[source].append(table)
     opened, faults = list[str](), list[Fault]()
-    for name, text in config.sources.items():
+    for name, tables in users.items():
+        remedy = f"correct `sources.{name}` in the configuration"
+        if not tables:
+            what = f"no table uses the source '{name}'"
+            faults.append(Fault("warning", "sources", name, what, "map a table to it, or take it out"))
+            continue
         try:
-            open_source(engine, locate(name, text, config.folder))
+            open_source(engine, locate(name, config.sources[name], config.folder))
             opened.append(name)
         except DataError as error:
-            used = [table for table, mapping in config.tables.items() if mapping.source == name]
-            remedy = f"correct `sources.{name}` in the configuration"
-            faults.append(Fault("error", ", ".join(used) or "(no table)", None, str(error), remedy))
+            faults.append(Fault("error", ", ".join(tables), None, str(error), remedy))
     return opened, faults
 
 
-def _broken_rules(
-    engine: DuckDBEngine,
-    typed: TypedTable,
-    checked: Mapping[str, CheckedTable],
-    now: datetime,
-    until: datetime | None,
-) -> tuple[int, list[tuple[Rule, int]]]:
-    """Number of rows, and each rule that some rows break with how many of them do."""
-    rules = list(row_rules(typed, now, until))
-    parents = {name: table.view for name, table in checked.items()} | {typed.table.name: typed.view}
-    for name in typed.columns:
-        column = typed.table[name]
-        if column.references is not None:
-            rule = reference_rule(typed, column, parents)
-            rules += [] if rule is None else [rule]
-    view = exp.table_(typed.view, quoted=True)
-    medians = [name for name in typed.columns if name == "amount"]
-    selected = [sql("count(*)")] + [sql("count_if(t)", t=rule.test) for rule in rules]
-    usual = "approx_quantile(CASE WHEN x > 0 AND NOT isinf(x) THEN x END, 0.5)"
-    selected += [sql(usual, x=exp.column(name, quoted=True)) for name in medians]
-    aliased = [exp.alias_(tree, f"c{number}") for number, tree in enumerate(selected)]
-    row = list(engine.arrow(exp.select(*aliased).from_(view)).to_pylist()[0].values())
-    rows, counts, middle = row[0], row[1 : 1 + len(rules)], row[1 + len(rules) :]
-    broken = [(rule, int(count)) for rule, count in zip(rules, counts, strict=True) if count]
-    for name, median in zip(medians, middle, strict=True):
-        if median:
-            rule = absurd_rule(name, median)
-            count = engine.arrow(exp.select(sql("count(*)")).from_(view).where(rule.test)).column(0)[0].as_py()
-            broken += [(rule, count)] if count else []
-    key = tuple(name for name in typed.table.key if name in typed.columns)
-    if key:
-        count = _duplicates(engine, typed, key)
-        others = [rule.test for rule, _ in broken if rule.severity == "error"]
-        parts = (sql("coalesce(b, false)", b=exp.or_(*others)),) if others else ()
-        broken += [(duplicate_rule(typed, key, parts), count)] if count else []
-    return rows, broken
+def _end_of_today(now: datetime, config: Config) -> datetime:
+    """An event of today, known by its date alone, lies at the end of the day: not yet in the future."""
+    tomorrow = datetime.combine(utc_to_local(now, config.zone).date() + timedelta(days=1), time())
+    return local_to_utc(tomorrow, config.zone)
 
 
-def _duplicates(engine: DuckDBEngine, typed: TypedTable, key: tuple[str, ...]) -> int:
-    """Number of rows that share their key with another one (rows without a key are another fault)."""
-    columns = [exp.column(name, quoted=True) for name in key]
-    groups = (
-        exp.select(exp.alias_(sql("count(*)"), "n"))
-        .from_(exp.table_(typed.view, quoted=True))
-        .where(sql("x IS NOT NULL", x=columns[0]))
-        .group_by(*columns)
-        .having(sql("count(*) > 1"))
-    )
-    count = engine.arrow(exp.select(sql("coalesce(sum(n), 0)")).from_(groups.subquery("g"))).column(0)[0].as_py()
-    return int(count)
+def _structure(config: Config, checked: Mapping[str, CheckedTable]) -> Iterator[Fault]:
+    """Tables that cannot be used without another one."""
+    if "responses" in checked and "contacts" not in config.tables:
+        what = "nobody knows whose the responses are, because contacts are not mapped"
+        yield Fault("error", "responses", "contact_id", what, "map `contacts` too, or leave responses out")
+    if "contacts" in checked and "at" not in checked["contacts"].columns and "campaigns" not in config.tables:
+        what = "the column is not mapped, and there are no campaigns whose start could stand for it"
+        yield Fault("error", "contacts", "at", what, "map `at`, or the table `campaigns`")
 
 
-def _as_faults(
-    engine: DuckDBEngine, typed: TypedTable, broken: Iterable[tuple[Rule, int]], strict: bool
-) -> list[Fault]:
-    faults = list[Fault]()
-    for rule, count in broken:
-        severity, what = rule.severity, rule.what
-        if severity == "error" and not strict:
-            severity, what = "warning", f"{rule.what} (set aside, as `strict: false` says)"
-        examples = _examples(engine, typed, rule)
-        faults.append(Fault(severity, typed.table.name, rule.column, what, rule.remedy, count, examples))
-    return faults
-
-
-def _examples(engine: DuckDBEngine, typed: TypedTable, rule: Rule) -> tuple[Mapping[str, str | None], ...]:
-    """Up to three rows that break a rule, as text: what identifies them, and what is wrong."""
-    table = typed.table
-    telling = dict.fromkeys((*table.key, *table.entity, table.event, rule.column or ""))
-    names = [name for name in telling if name in typed.columns and f"raw {name}" not in rule.shown]
-    shown = [*names, *(name for name in rule.shown if name not in names)]
-    columns = [exp.cast(exp.column(name, quoted=True), "text") for name in shown]
-    aliased = [
-        exp.alias_(column, name.removeprefix("raw "), quoted=True) for name, column in zip(shown, columns, strict=True)
-    ]
-    found = exp.select("*", exp.alias_(rule.test.copy(), "is broken", quoted=True)).from_(
-        exp.table_(typed.view, quoted=True)
-    )
-    tree = exp.select(*aliased).from_(found.subquery("f")).where(exp.column("is broken", quoted=True))
-    tree = tree.order_by(*(exp.Literal.number(i + 1) for i in range(len(shown)))).limit(_EXAMPLES)
-    return tuple(engine.arrow(tree).to_pylist())
-
-
-def _keep(
-    engine: DuckDBEngine,
-    typed: TypedTable,
-    broken: Iterable[tuple[Rule, int]],
-    strict: bool,
-    quarantine: Path | None,
-) -> CheckedTable:
-    """Define `checked.<table>`: the canonical columns of the rows without an error."""
-    name, view = typed.table.name, f"checked.{typed.table.name}"
-    errors = [rule for rule, _ in broken if rule.severity == "error"]
-    kept = exp.select(*(exp.column(column, quoted=True) for column in (*typed.columns, *typed.attributes)))
-    if strict or not errors:
-        engine.define(view, kept.from_(exp.table_(typed.view, quoted=True)))
-        return CheckedTable(view, typed.columns, typed.attributes)
-    reason = exp.Case()
-    for rule in errors:
-        reason = reason.when(rule.test.copy(), exp.Literal.string(f"{rule.column or name}: {rule.what}"))
-    marked = exp.select("*", exp.alias_(reason, "reason", quoted=True)).from_(exp.table_(typed.view, quoted=True))
-    engine.define(f"marked.{name}", marked)
-    source = exp.table_(f"marked.{name}", quoted=True)
-    engine.define(view, kept.from_(source).where(sql("reason IS NULL")))
-    if quarantine is not None:
-        quarantine.mkdir(parents=True, exist_ok=True)
-        engine.write(exp.select("*").from_(source).where(sql("reason IS NOT NULL")), quarantine / f"{name}.parquet")
-    return CheckedTable(view, typed.columns, typed.attributes)
+def _observation(
+    engine: DuckDBEngine, checked: Mapping[str, CheckedTable], until: datetime | None, now: datetime
+) -> Iterator[Fault]:
+    """A configured end of the world that the data do not reach makes everybody look as if he had left."""
+    if until is None:
+        return
+    last = datetime.min
+    for name in EVENT_TABLES:
+        if name in checked and "at" in checked[name].columns:
+            tree = exp.select("max(at) AS last").from_(exp.table_(checked[name].view, quoted=True))
+            last = max(last, engine.arrow(tree).to_pylist()[0]["last"] or last)
+    remedy = "set `observed_until` to the time up to which the data are complete, or leave it out"
+    if until > now:
+        yield Fault("error", "observed_until", None, "it lies in the future", remedy)
+    elif last > datetime.min and until - last > _SILENCE:
+        what = f"it lies {(until - last).days} days after the last event ({last:%Y-%m-%d %H:%M} UTC)"
+        yield Fault("warning", "observed_until", None, what, remedy)

@@ -10,9 +10,9 @@ from datetime import datetime
 from sqlglot import exp, parse_one
 
 from .clock import local_to_utc_sql, moment_sql
-from .contract import Column, Moment
 from .csv_files import ZONED
 from .engine import DuckDBEngine
+from .schema import Column, Moment
 
 _INTEGER = re.compile(r"^(U?(TINY|SMALL|BIG|HUGE)INT|U?INTEGER)$")
 _DECIMAL = re.compile(r"^(DECIMAL|FLOAT$|DOUBLE$)")

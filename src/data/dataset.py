@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 from sqlglot import exp
 
 from ..config import Config
@@ -57,7 +58,16 @@ class Dataset:
 
     def rows(self, table: str) -> int:
         """Number of rows of a table."""
-        return int((self.report.rows or {}).get(table, 0))
+        return sum(pq.read_metadata(file).num_rows for file in self.files.get(table, ()))
+
+
+def is_complete(folder: Path) -> bool:
+    """True if all files of a data set lie in the folder."""
+    manifest = folder / "dataset.json"
+    if not manifest.is_file():
+        return False
+    tables = json.loads(manifest.read_text(encoding="utf-8"))["tables"]
+    return all((folder / name / file).is_file() for name, table in tables.items() for file in table["files"])
 
 
 def load_dataset(config: Config, engine: DuckDBEngine, folder: Path) -> Dataset:

@@ -1,8 +1,8 @@
 """Columns that are joined on once, at ingest, so that no feature has to join again.
 
 transactions, returns: category, line, tier, price of their product; transactions and interactions: `local_at`, the wall
-time of `at`, with its `week` (the Monday) and `is_weekend`; contacts: what is known of their campaign; responses: whose they are; offers: the category of
-their product; and the moment from which on each plan was known.
+time of `at`, with its `week` (the Monday) and `is_weekend`; contacts: what is known of their campaign; responses: whose
+they are; offers: the category of their product; and the moment from which on each plan was known.
 
 Amounts become exact decimals with six places: their sums then do not depend on the order of rows, on threads, or on
 the engine, to the bit. What is beyond a million millions is held at that bound (`check` has named it).
@@ -17,10 +17,10 @@ from sqlglot import exp
 
 from ..config import Config
 from ..errors import DataError
-from .checks import CheckedTable
 from .clock import utc_to_local_sql
 from .convert import sql
 from .engine import DuckDBEngine
+from .findings import CheckedTable
 
 Columns = dict[str, exp.Expression]
 

@@ -20,14 +20,16 @@ from sqlglot import exp
 from ..config import Config
 from ..errors import DataError
 from .buckets import bucket_count, owner_of, write_table
-from .checks import CheckedTable, examine, forget_sources, with_needs
+from .checks import examine, forget_sources, with_needs
 from .contract import TABLES
-from .dataset import Dataset, load_dataset, observed_span
+from .dataset import Dataset, is_complete, load_dataset, observed_span
 from .engine import DuckDBEngine
 from .enrich import enrich
 from .files import folder_aside, write_aside
+from .findings import CheckedTable
 from .fingerprint import cache_key, contents_of, fingerprint
 from .locations import locate
+from .mapping import sources_of
 from .report import Report
 from .sources import first_line
 
@@ -42,22 +44,36 @@ def open_dataset(config: Config, engine: DuckDBEngine | None = None, progress: P
 
     Raises DataError with every error that was found in the data.
     """
-    say = progress or (lambda _: None)
-    engine = engine or DuckDBEngine(memory_limit=config.memory_limit, threads=config.threads)
+    own = engine or DuckDBEngine(memory_limit=config.memory_limit, threads=config.threads)
+    try:
+        folder = _ingested(config, own, progress or (lambda _: None))
+        dataset = load_dataset(config, own, folder)
+        _stop_at_errors(with_needs(config, dataset.report, dataset.columns))
+    except BaseException:
+        if engine is None:
+            own.close()
+        raise
+    return dataset
+
+
+def _ingested(config: Config, engine: DuckDBEngine, say: Progress) -> Path:
+    """The folder of the canonical tables: as it was written before, or written now."""
     cache = config.home / ".cache" / config.name
     try:
         say("reading the sources")
         sums = _sums(config, engine, cache)
         folder = cache / f"data-{cache_key(sums)}" if sums is not None else None
-        if folder is None or not (folder / "dataset.json").is_file():
+        if folder is None or not is_complete(folder):
             say("checking the data")
             quarantine = config.home / "quarantine" / config.name
+            shutil.rmtree(quarantine, ignore_errors=True)
             tables, report = examine(config, engine, quarantine=quarantine)
             columns = {name: table.columns for name, table in tables.items()}
             _stop_at_errors(with_needs(config, report, columns))
-            if sums is None or folder is None:  # a source changed hands between the two looks at it
-                raise DataError("the sources could not be read twice in a row; run the command again")
+            if sums is None or folder is None:  # a source came to light between the two looks at it
+                raise DataError("a source was not there at first; run the command again")
             say("writing the tables")
+            shutil.rmtree(folder, ignore_errors=True)
             _write(engine, config, tables, report, sums, folder)
     except duckdb.Error as error:
         raise DataError(f"the data of {config.name} cannot be read: {first_line(error)}") from error
@@ -65,15 +81,14 @@ def open_dataset(config: Config, engine: DuckDBEngine | None = None, progress: P
         forget_sources(engine)
     os.utime(folder)
     _prune(cache)
-    dataset = load_dataset(config, engine, folder)
-    _stop_at_errors(with_needs(config, dataset.report, dataset.columns))
-    return dataset
+    return folder
 
 
 def _sums(config: Config, engine: DuckDBEngine, cache: Path) -> str | None:
     """The fingerprint; None where a source cannot be opened (the checks will say so, with all else)."""
+    used = set[str]().union(*(sources_of(mapping) for mapping in config.tables.values()))
     try:
-        locations = [locate(name, text, config.folder) for name, text in config.sources.items()]
+        locations = [locate(name, text, config.folder) for name, text in config.sources.items() if name in used]
         return fingerprint(config, contents_of(engine, locations, cache))
     except (DataError, duckdb.Error, OSError):
         return None

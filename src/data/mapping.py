@@ -16,10 +16,12 @@ from sqlglot import exp
 
 from ..config import TableMapping
 from ..errors import DataError
-from .contract import TABLES, Table
+from .contract import TABLES
+from .convert import sql
 from .engine import DuckDBEngine
 from .locations import near, view_name
 from .report import Fault
+from .schema import Table
 from .sources import first_line
 
 _RESERVED = frozenset({"cutoff", "target", "window_end", "entity_id", "as_of"})
@@ -89,7 +91,9 @@ def map_table(
             except duckdb.Error as error:
                 del mapped[column]
                 what = f"`{mapping.columns.get(column, column)}` cannot be computed: {first_line(error)}"
-                faults.append(Fault("error", name, column, what, f"correct `tables.{name}.columns.{column}`"))
+                hint = _texts_among_numbers(engine, origin, expression, available)
+                remedy = f"correct `tables.{name}.columns.{column}`, or the values in it"
+                faults.append(Fault("error", name, column, what + hint, remedy))
         types = _define(engine, view, mapped, origin) or {}
     contract = {column: types[column] for column in mapped if column in table.names}
     others = {column: types[column] for column in mapped if column not in table.names}
@@ -147,12 +151,42 @@ def _define(
     return engine.columns(view)
 
 
+def _texts_among_numbers(
+    engine: DuckDBEngine, origin: str, expression: exp.Expression, available: Mapping[str, str]
+) -> str:
+    """Columns in an expression that would be numbers, were it not for some values: how many, and one of them."""
+    hints = []
+    for name in {node.name for node in expression.find_all(exp.Column) if available.get(node.name) == "VARCHAR"}:
+        column = exp.column(name, quoted=True)
+        bad = sql("x IS NOT NULL AND TRY_CAST(x AS DOUBLE) IS NULL", x=column)
+        one = sql("min(CASE WHEN b THEN x END)", b=bad, x=column)
+        selected = [exp.alias_(sql("count_if(b)", b=bad), "bad"), exp.alias_(sql("count(x)", x=column), "rows")]
+        tree = exp.select(*selected, exp.alias_(one, "example")).from_(exp.table_(origin, quoted=True))
+        row = engine.arrow(tree).to_pylist()[0]
+        if 0 < row["bad"] <= row["rows"] / 2:
+            hints.append(
+                f"; {name} holds text in {int(row['bad']):,} of {row['rows']:,} rows, such as '{row['example']}'"
+            )
+    return "".join(sorted(hints))
+
+
 def _selected(mapped: Mapping[str, exp.Expression], origin: str) -> exp.Select:
     selected = [exp.alias_(expression, column, quoted=True) for column, expression in mapped.items()]
     return exp.select(*selected or [exp.Null()]).from_(exp.table_(origin, quoted=True))
 
 
 # ------------------------------------------------------------------------------------------- where rows come from
+def sources_of(mapping: TableMapping) -> set[str]:
+    """The names of sources that a mapping reads (none for a query that cannot be read)."""
+    if mapping.source is not None:
+        return {mapping.source}
+    try:
+        tree = sqlglot.parse_one(mapping.query or "", dialect="duckdb")
+    except sqlglot.errors.SqlglotError:
+        return set()
+    return {node.name for node in tree.find_all(exp.Table)}
+
+
 def _origin(engine: DuckDBEngine, name: str, mapping: TableMapping, sources: list[str]) -> str:
     if mapping.source is not None:
         if mapping.source not in sources:

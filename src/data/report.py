@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from .contract import Severity
+from .schema import Severity
 
 
 @dataclass(frozen=True)

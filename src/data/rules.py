@@ -9,17 +9,22 @@ from datetime import datetime
 from sqlglot import exp
 
 from .clock import moment_sql
-from .contract import Column, Severity
 from .convert import sql
+from .schema import Column, Severity
 from .typed import TypedTable
 
 ABSURD = 10_000.0
 """An amount is absurd when it is so many times the median amount."""
+BOUND = "1e12"
+"""No number of the contract can be larger."""
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Rows for which `test` is true break the rule; `shown` are columns of the view that an example should show."""
+    """Rows for which `test` is true break the rule.
+
+    `shown` are further columns of the view that an example should show; `alone`: the column's value says it all.
+    """
 
     severity: Severity
     column: str | None
@@ -27,6 +32,7 @@ class Rule:
     remedy: str
     test: exp.Expression
     shown: tuple[str, ...] = ()
+    alone: bool = False
 
 
 def row_rules(typed: TypedTable, now: datetime, observed_until: datetime | None) -> Iterator[Rule]:
@@ -63,10 +69,11 @@ def row_rules(typed: TypedTable, now: datetime, observed_until: datetime | None)
 def _number_rules(column: Column) -> Iterator[Rule]:
     name = column.name
     remedy = f"correct the source, or map `{name}` to an expression without it"
-    yield Rule("error", name, "are infinite", remedy, _where("isinf(x)", name))
+    test = _where("abs(x) > b", name, b=exp.Literal.number(BOUND))
+    yield Rule("error", name, "are infinite, or beyond a million millions", remedy, test)
     if column.negative:
         booked = "; goods that came back belong in the table `returns`" if name in ("amount", "quantity") else ""
-        test = _where("x < 0 AND NOT isinf(x)", name)
+        test = _where("x < 0 AND x >= -b", name, b=exp.Literal.number(BOUND))
         yield Rule(column.negative, name, "are negative", f"correct the sign{booked}", test)
     if column.zero:
         yield Rule(column.zero, name, "are zero", "nothing, if that can be (coupons, services)", _where("x = 0", name))
@@ -88,7 +95,8 @@ def _time_rules(typed: TypedTable, column: Column, now: datetime, observed_until
 
 def absurd_rule(name: str, median: float) -> Rule:
     """Amounts that are thousands of times the usual one are mostly slips of a decimal point."""
-    test = _where("abs(x) > m AND NOT isinf(x)", name, m=exp.Literal.number(repr(ABSURD * median)))
+    limits = {"m": exp.Literal.number(repr(ABSURD * median)), "b": exp.Literal.number(BOUND)}
+    test = _where("abs(x) > m AND abs(x) <= b", name, **limits)
     what = f"are more than {ABSURD:,.0f} times the median ({median:,.2f})"
     return Rule("warning", name, what, "look at these rows: is a decimal point or a unit wrong?", test)
 
@@ -129,7 +137,7 @@ def reference_rule(typed: TypedTable, column: Column, parents: Mapping[str, str]
         ", or nothing: what is not known of them is missing" if wrong == "warning" else ""
     )
     test = exp.and_(exp.not_(exp.Is(this=name, expression=exp.Null())), exp.not_(known))
-    return Rule(wrong, column.name, f"name an id that {listed} does not have", remedy, test)
+    return Rule(wrong, column.name, f"name an id that {listed} does not have", remedy, test, alone=True)
 
 
 def _where(text: str, name: str, **parts: exp.Expression) -> exp.Expression:

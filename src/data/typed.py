@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from ..config import Config
-from .contract import ENTITY_DOMAINS, Column, Table
+from .contract import ENTITY_DOMAINS
 from .convert import convert, convert_attribute, holds_integers, sql, time_spans
 from .engine import DuckDBEngine
 from .mapping import MappedTable
 from .report import Fault
+from .schema import Column, Table
 
 _WORDS = {"number": "numbers", "timestamp": "dates or times", "boolean": "truth values", "id": "ids", "text": "text"}
 
