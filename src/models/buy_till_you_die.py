@@ -36,8 +36,13 @@ class BuyTillYouDie(FittedModel, ABC):
             raise ModelError(f"{self.name}: none of {len(histories)} customers came a second time; there is no rhythm")
         scale = float(histories.age.mean())
         (x, last, age), weight = distinct_rows(histories.frequency, histories.recency, histories.age)
-        scaled = Histories(x, last / scale, age / scale)
-        found = self.maximise(lambda values: self.likelihood(values, scaled), weight)
+        pieces = list(Histories(x, last / scale, age / scale).pieces())
+
+        def likelihood(values: Floats) -> tuple[Floats, Floats]:
+            parts = [self.likelihood(values, piece) for piece in pieces]
+            return np.concatenate([rows for rows, _ in parts]), np.concatenate([slopes for _, slopes in parts])
+
+        found = self.maximise(likelihood, weight)
         # the density of x visits is in 1 / time to the power of x
         self.keep(found.scaled(scale, self.times, float(weight @ x)))
         return self
@@ -70,7 +75,7 @@ class BgNbd(BuyTillYouDie):
     times = ("alpha",)
 
     def likelihood(self, values: Floats, histories: Histories) -> tuple[Floats, Floats]:
-        """See the base class; equation 6 of the paper, its two terms added on the log scale."""
+        """See the base class; the likelihood of the paper, its two terms added on the log scale."""
         r, alpha, a, b = values
         x, last, age = histories.frequency, histories.recency, histories.age
         repeat = x > 0
@@ -184,6 +189,9 @@ class ParetoNbd(BuyTillYouDie):
 
     def alive(self, histories: Histories) -> Floats:
         """The share of the first term in the likelihood."""
+        return np.concatenate([self._alive(piece) for piece in histories.pieces()])
+
+    def _alive(self, histories: Histories) -> Floats:
         values = np.array(list(self.parameters.values()))
         r, alpha, s, beta = values
         stayed = -(r + histories.frequency) * np.log(alpha + histories.age) - s * np.log(beta + histories.age)
@@ -199,6 +207,9 @@ class ParetoNbd(BuyTillYouDie):
 
     def active(self, histories: Histories, ahead: float) -> Floats:
         """P(alive) times the integral over his next visit's moment, before which he must not have left."""
+        return np.concatenate([self._active(piece, ahead) for piece in histories.pieces()])
+
+    def _active(self, histories: Histories, ahead: float) -> Floats:
         r, alpha, s, beta = self.parameters.values()
         x, age = histories.frequency[:, None], histories.age[:, None]
         # y = (r + x) log((alpha + T + u) / (alpha + T)): e^-y is the chance of no visit by u

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,6 +49,12 @@ class Histories:
 
     def __len__(self) -> int:
         return len(self.frequency)
+
+    def pieces(self, size: int = 20_000) -> Iterator[Histories]:
+        """The same customers in pieces of at most `size`, in order, so that temporary arrays stay small."""
+        for start in range(0, len(self), size):
+            part = slice(start, start + size)
+            yield Histories(self.frequency[part], self.recency[part], self.age[part])
 
 
 def histories_of(customers: Any, at: Any, until: Any, *, unit_days: float = 7.0) -> tuple[pa.Array, Histories]:
