@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .metrics.catalogue import Metric
 from .metrics.counts import Blocks, Counts, FloatArray, IntArray, Recounter, as_floats, as_outcomes, sort_blocks
 from .metrics.lists import rank_coded_lists
+from .metrics.metric import Metric
 from .metrics.ranking import divide
 
 # a replicate over more distinct scores than this merges neighbours; the point estimate never does
@@ -39,13 +39,17 @@ class Rows:
 class _Means:
     """Metrics that are a mean: by entity, sums (e, m) and how many values they hold (e, m)."""
 
-    names: tuple[str, ...]
+    metrics: tuple[Metric, ...]
     sums: FloatArray
     numbers: FloatArray
 
     def of(self, drawn: FloatArray) -> dict[str, FloatArray]:
         values = divide(drawn @ self.sums, drawn @ self.numbers)
-        return {name: values[:, column] for column, name in enumerate(self.names)}
+        found = {}
+        for column, metric in enumerate(self.metrics):
+            mean = values[:, column]
+            found[metric.name] = metric.after_mean(mean) if metric.after_mean else mean
+        return found
 
 
 @dataclass(frozen=True)
@@ -144,8 +148,7 @@ def _means(metrics: list[Metric], rows: Rows, score: FloatArray) -> _Means:
         sums.append(np.bincount(entity, np.nan_to_num(values), rows.entities))
         numbers.append(np.bincount(entity, counted, rows.entities))
     shape = (rows.entities, len(metrics))
-    names = tuple(m.name for m in metrics)
-    return _Means(names, _columns(sums, shape), _columns(numbers, shape))
+    return _Means(tuple(metrics), _columns(sums, shape), _columns(numbers, shape))
 
 
 def _columns(columns: list[npt.NDArray[Any]], shape: tuple[int, int]) -> FloatArray:

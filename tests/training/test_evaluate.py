@@ -13,7 +13,16 @@ from hypothesis import strategies as st
 from rapport.errors import ConfigError
 from rapport.training import resample
 from rapport.training.evaluate import Interval, bootstrap, calibration_band, grade, measure
-from rapport.training.metrics import METRICS, ece, map_at_k, metric_named, roc_auc
+from rapport.training.metrics import (
+    METRICS,
+    bias,
+    ece,
+    map_at_k,
+    mean_absolute_error,
+    metric_named,
+    roc_auc,
+    root_mean_squared_error,
+)
 
 RANDOM = np.random.default_rng(5)
 CHANCE = RANDOM.beta(1, 4, 1500)
@@ -187,3 +196,14 @@ def test_the_band_by_hand():
     assert calibration_band([0.5]).as_dict() == {"mean": 0.5, "low": 0.5, "high": 0.5}
     band = calibration_band([0.5] * 100, replicates=4000)
     assert band.mean == pytest.approx(math.sqrt(2 / math.pi) * 0.05, rel=0.06)
+
+
+def test_amounts_have_intervals_too():
+    amount, predicted = RANDOM.poisson(2, 500), np.full(500, 2.0)
+    found = bootstrap(["rmse", "mae", "bias", "capture_at_20pct"], amount, {"m": predicted}, np.arange(500))
+    rmse = found.estimates["m"]["rmse"]
+    assert rmse.estimate == pytest.approx(root_mean_squared_error(amount, predicted))
+    assert rmse.low < rmse.estimate < rmse.high
+    assert found.estimates["m"]["mae"].estimate == pytest.approx(mean_absolute_error(amount, predicted))
+    assert found.estimates["m"]["bias"].estimate == pytest.approx(bias(amount, predicted))
+    assert found.estimates["m"]["capture_at_20pct"].estimate == pytest.approx(0.2)

@@ -12,9 +12,10 @@
 
 from .amounts import bias, correlation, mean_absolute_error, root_mean_squared_error
 from .assortment import coverage_at_k, diversity_at_k
-from .catalogue import METRICS, Metric, metric_named
+from .catalogue import METRICS, metric_named
 from .concentration import TopMisses, capture, top_misses
 from .lists import hit_rate_at_k, map_at_k, margin_at_k, ndcg_at_k, recall_at_k
+from .metric import Metric
 from .probability import BrierParts, CalibrationLine, accuracy, brier, brier_parts, calibration_line, ece, log_loss
 from .profit import Campaign, Profit, expected_maximum_profit, maximum_profit
 from .ranking import auc_within, average_precision, cumulative_gain, lift, roc_auc

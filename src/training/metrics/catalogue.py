@@ -5,56 +5,16 @@ The names are those of the tracked metrics (`test.roc_auc`) and of the review pa
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
-from typing import Literal, TypeVar
+
+import numpy as np
 
 from ...errors import ConfigError
 from . import lists, probability, profit, ranking
 from .counts import Counts, FloatArray
-from .lists import RankedLists
+from .metric import Metric
 
-Better = Literal["higher", "lower", "closer"]
 _UNKNOWN = float("nan")
-Values = TypeVar("Values", float, FloatArray)
-
-
-@dataclass(frozen=True)
-class Metric:
-    """One metric; exactly one of the four functions computes it.
-
-    `of_counts`: from `Counts` over all rows, to (r,); `of_groups`: from `Counts` with groups, to (r,); `of_rows`:
-    from targets and scores (n,) to a value a row, of which the mean is taken; `of_lists`: from `RankedLists` to a
-    value a group (g,), nan where it has none, of which the mean is taken (with `all_groups` nan counts as 0).
-    `better` says whether higher or lower is better, or closer to `perfect`, the value of a faultless
-    model (nan where that depends on the data).
-    """
-
-    name: str
-    title: str
-    words: str
-    better: Better = "higher"
-    perfect: float = 1.0
-    needs_probability: bool = False
-    binary: bool = True
-    of_counts: Callable[[Counts], FloatArray] | None = None
-    of_groups: Callable[[Counts], FloatArray] | None = None
-    of_rows: Callable[[FloatArray, FloatArray], FloatArray] | None = None
-    of_lists: Callable[[RankedLists], FloatArray] | None = None
-    depth: int = 0
-    all_groups: bool = False
-
-    @property
-    def needs_groups(self) -> bool:
-        """True where every row must name its group (customer, campaign)."""
-        return self.of_groups is not None or self.of_lists is not None
-
-    def gain(self, model: Values, rule: Values) -> Values:
-        """How much better the model is than the rule: above 0 is better, whichever way the metric runs."""
-        if self.better == "closer":
-            return abs(rule - self.perfect) - abs(model - self.perfect)
-        return model - rule if self.better == "higher" else rule - model
 
 
 def _order() -> list[Metric]:
@@ -184,6 +144,39 @@ def _probability() -> list[Metric]:
     ]
 
 
+def _amounts() -> list[Metric]:
+    return [
+        Metric(
+            "rmse",
+            "RMSE",
+            "Typical error of a predicted amount, large errors counting most; in the unit of the amount.",
+            "lower",
+            0.0,
+            binary=False,
+            of_rows=lambda amount, predicted: (predicted - amount) ** 2,
+            after_mean=np.sqrt,
+        ),
+        Metric(
+            "mae",
+            "Mean absolute error",
+            "Mean distance of predicted and true amount; where most amounts are 0, predicting 0 for all nearly wins.",
+            "lower",
+            0.0,
+            binary=False,
+            of_rows=lambda amount, predicted: np.abs(predicted - amount),
+        ),
+        Metric(
+            "bias",
+            "Bias",
+            "Mean of predicted minus true amount: 0 is perfect, above 0 the predictions are too high on the whole.",
+            "closer",
+            0.0,
+            binary=False,
+            of_rows=lambda amount, predicted: predicted - amount,
+        ),
+    ]
+
+
 def _lists(k: int) -> list[Metric]:
     having = "over those with at least one positive"
     return [
@@ -250,7 +243,8 @@ def _lists(k: int) -> list[Metric]:
 
 
 METRICS: dict[str, Metric] = {
-    metric.name: metric for metric in [*_order(), *_probability(), *_lists(1), *_lists(5), *_lists(10), *_lists(20)]
+    metric.name: metric
+    for metric in [*_order(), *_probability(), *_amounts(), *_lists(1), *_lists(5), *_lists(10), *_lists(20)]
 }
 
 
