@@ -20,8 +20,8 @@ class Metric:
     `of_counts`: from `Counts` over all rows, to (r,); `of_groups`: from `Counts` with groups, to (r,); `of_rows`: from
     targets and scores (n,) to a value a row, of which the mean is taken, and `after_mean` of that; `of_lists`: from
     `RankedLists` to a value a group (g,), nan where it has none, of which the mean is taken (with `all_groups` nan
-    counts as 0). `better` says whether higher or lower is better, or closer to `perfect`, the value of a faultless model
-    (nan where that depends on the data).
+    counts as 0). `better` says whether higher or lower is better, or closer to `perfect`, which is what a faultless
+    model gets (nan where that depends on the data).
     """
 
     name: str
