@@ -11,7 +11,6 @@ import hashlib
 import os
 import re
 import shlex
-import tempfile
 from functools import cache
 from pathlib import Path
 
@@ -75,15 +74,12 @@ def write(review: Review, path: str | Path) -> Path:
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     page = render(review).encode("utf-8")
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(page)
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        part.write_bytes(page)
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
     return path
 
 
@@ -132,6 +128,6 @@ def _image(svg: str) -> str:
     svg = re.sub("|".join(names), lambda match: names[match.group()], svg)
     light = "".join(f"--c{i}:{color};" for i, color in enumerate(_DARK))
     dark = "".join(f"--c{i}:{color};" for i, color in enumerate(_DARK.values()))
-    style = f"<style>:root{{{light}}}@media(prefers-color-scheme:dark){{:root{{{dark}}}}}</style>"
+    style = f"<style>:root{{{light}}}@media screen and (prefers-color-scheme:dark){{:root{{{dark}}}}}</style>"
     svg = re.sub(r"(<svg[^>]*>)", lambda match: match.group() + style, svg, count=1)
     return "data:image/svg+xml;base64," + base64.b64encode(svg.encode("utf-8")).decode("ascii")

@@ -26,6 +26,7 @@ from .picture_style import (
 from .review_words import percent
 
 _LOW_TO_HIGH = LinearSegmentedColormap.from_list("low to high", ["#2b83ba", "#b9bdc4", "#e08214"])
+_DOTS = "#4b8fb5"  # dots are drawn as an image, so one colour must do on white and on black
 _PUSH = "lowers the score ← 0 → raises (log-odds)"
 
 
@@ -146,7 +147,7 @@ def _numbers(upper: Any, lower: Any, value: Floats, contribution: Floats, points
     low, high = np.quantile(value[known], [0.01, 0.99])
     inside = np.flatnonzero(known & (value >= low) & (value <= high))
     drawn = np.sort(np.random.default_rng(0).permutation(inside)[:points])
-    upper.scatter(value[drawn], contribution[drawn], s=5, color=MODEL, alpha=0.3, linewidths=0, rasterized=True)
+    upper.scatter(value[drawn], contribution[drawn], s=5, color=_DOTS, alpha=0.35, linewidths=0, rasterized=True)
     edges = np.unique(np.quantile(value[inside], np.linspace(0, 1, 21)))
     if len(edges) > 1:
         bins = np.clip(np.searchsorted(edges, value[inside], side="right") - 1, 0, len(edges) - 2)

@@ -3,6 +3,7 @@
   const index = JSON.parse(document.getElementById("index").textContent);
   const rows = index.map(({ id, row }) => ({ id: id.toLowerCase(), element: document.getElementById(row) }));
   const search = document.getElementById("search");
+  if (!search) return; // a page without customers
   const found = document.getElementById("found");
   const missing = document.getElementById("missing");
   const matches = () => {

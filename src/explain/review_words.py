@@ -180,23 +180,21 @@ def verdict(review: Review) -> Verdict:
     if review.grade == "D":
         doubts.append(f"It is not shown to be better than the rule ({review.rule}).")
     if review.alarms:
-        doubts.append(f"{_counted(len(review.alarms), 'alarm')} must be cleared first (see the limits).")
+        doubts.append(f"{_counted(len(review.alarms), 'alarm')} raised: see where it is weak.")
     if failed:
-        doubts.append(f"{_counted(len(failed), 'check')} failed (see the checklist).")
+        doubts.append(f"{_counted(len(failed), 'check')} failed: see the decision.")
     ends = [review.next_scoring] if review.next_scoring else []
     decision = review.decision
     if decision is not None and decision.state == "rejected":
         return Verdict("no", "No: rejected", (f"{decision.by} rejected this version on {decision.at}.", *_note(review)))
     if decision is not None:
-        return Verdict(
-            "yes",
-            "Yes: approved",
-            (f"{decision.by} approved this version on {decision.at}.", *_note(review), *doubts, *ends),
-        )
+        mind = [f"Mind: {doubt[0].lower()}{doubt[1:]}" for doubt in doubts]
+        said = f"{decision.by} approved this version on {decision.at}."
+        return Verdict("yes", "Yes: approved", (said, *_note(review), *mind, *ends))
     if review.grade == "D":
         return Verdict("no", "No", tuple(doubts))
     if doubts:
-        return Verdict("wait", "Not yet", (*doubts, "No reviewer has decided."))
+        return Verdict("wait", "Not yet", (*doubts, "That must be cleared before a reviewer can approve it."))
     return Verdict("wait", "Not before review", ("The numbers allow it; a person must still decide.", *ends))
 
 

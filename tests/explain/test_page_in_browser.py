@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import pytest
 
-from rapport.explain.review import Customer, write
+from rapport.explain.review import Customer, Review, write
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no chromium on this machine: the page is not opened")
@@ -128,6 +128,27 @@ def test_the_page_opens_without_complaints_or_requests(browser, fake_review, tmp
     assert browser.run("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
     assert browser.complaints() == []
     assert browser.requests() == [path.as_uri()[:60]]
+
+
+def test_ranked_offers_unfold_one_by_one(browser, fake_review, tmp_path):
+    score = fake_review.customers[0].scores[0]
+    offers = tuple(replace(score, label=f"category {i}", probability=0.5 - 0.1 * i) for i in range(4))
+    browser.open(
+        write(replace(fake_review, customers=()).with_customers([Customer("9", offers)]), tmp_path / "page.html")
+    )
+    tables = "[...document.querySelectorAll('.waterfall')].map((table) => table.checkVisibility())"
+    assert browser.run(tables) == [True, False, False, False]
+    browser.run("document.querySelectorAll('.offers summary')[2].click()")
+    assert browser.run(tables) == [True, False, True, False]
+    assert browser.complaints() == []
+
+
+def test_a_bare_page_opens_too(browser, tmp_path):
+    browser.open(
+        write(Review("shop", "churn", "Who leaves?", "All.", "No purchase.", "28 days", "D"), tmp_path / "page.html")
+    )
+    assert browser.run("document.getElementById('search')") is None
+    assert browser.complaints() == []
 
 
 def test_search_finds_a_customer_by_keyboard_alone(browser, fake_review, tmp_path):
