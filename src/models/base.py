@@ -7,6 +7,8 @@ Three numbers are never confused: the *raw score* (log-odds, unbounded), the *pr
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -18,7 +20,8 @@ from ..errors import ModelError
 from ..language.declarations import FeatureColumn
 
 Floats = NDArray[np.float64]
-Ints = NDArray[np.int64]
+
+_CREDENTIALS = re.compile(r"(://)[^/@\s]+(?=@)|(\b(?:user|password)\s*=\s*)(?:'[^']*'|[^\s;&']+)", re.IGNORECASE)
 
 
 class Classifier(Protocol):
@@ -68,3 +71,14 @@ def read_json(path: Path) -> Any:
         raise ModelError(f"the model has no file {path.name}; export or train it again") from error
     except (ValueError, UnicodeDecodeError) as error:
         raise ModelError(f"{path.name} of the model is not readable JSON: {error}; export or train it again") from error
+
+
+def without_credentials(content: Any) -> Any:
+    """The same JSON values, with user names and passwords taken out of addresses and connection strings."""
+    if isinstance(content, str):
+        return _CREDENTIALS.sub(lambda match: f"{match[1] or match[2]}***", content)
+    if isinstance(content, Mapping):
+        return {key: without_credentials(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [without_credentials(value) for value in content]
+    return content

@@ -10,7 +10,6 @@ and needs no MLflow. `mlflow.pyfunc.load_model` calls `_load_pyfunc` here.
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,7 +21,7 @@ from numpy.typing import ArrayLike
 
 from ..errors import ModelError
 from ..language.declarations import FeatureColumn
-from .base import Floats, read_json, write_json
+from .base import Floats, read_json, without_credentials, write_json
 from .classifier import BoostedClassifier
 from .encoding import LEVELS
 from .manifest import MANIFEST, verify_manifest, write_manifest
@@ -35,7 +34,6 @@ INNER = Path("data") / "bundle"
 
 CONFIG, TASK, SCORES = "config.json", "task.json", "scores.json"
 _SCORE_QUANTILES = 1_001
-_CREDENTIALS = re.compile(r"(://)[^/@\s]+(?=@)|(\b(?:user|password)\s*=\s*)(?:'[^']*'|[^\s;&']+)", re.IGNORECASE)
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +71,16 @@ class Bundle:
         if self.distribution is not None:
             outputs["percentile"] = percentiles(raw, self.distribution)
         return pa.table(outputs)
+
+    def frame(self, table: pa.Table) -> pd.DataFrame:
+        """The features of a snapshot as the pandas frame that `mlflow.pyfunc` takes: every number a double.
+
+        MLflow refuses a column of 64-bit integers where the signature says double, before the model is asked.
+        """
+        kinds = {"number": pa.float64(), "category": pa.string()}
+        schema = pa.schema([(column.name, kinds[column.kind]) for column in self.columns])
+        frame: pd.DataFrame = table.select(schema.names).cast(schema, safe=False).to_pandas()
+        return frame
 
     def example(self) -> pa.Table:
         """Three made-up rows, from the quartiles and most frequent values of each feature: nobody's data."""
@@ -153,17 +161,6 @@ def load_bundle(folder: str | Path, *, threads: int | None = None) -> Bundle:
         version=about.get("model_version"),
         run_id=about.get("run_id", metadata.get("run_id")),
     )
-
-
-def without_credentials(content: Any) -> Any:
-    """The same JSON values, with user names and passwords taken out of addresses and connection strings."""
-    if isinstance(content, str):
-        return _CREDENTIALS.sub(lambda match: f"{match[1] or match[2]}***", content)
-    if isinstance(content, Mapping):
-        return {key: without_credentials(value) for key, value in content.items()}
-    if isinstance(content, list | tuple):
-        return [without_credentials(value) for value in content]
-    return content
 
 
 # ------------------------------------------------------------------------------------------- for mlflow.pyfunc

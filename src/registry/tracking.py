@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config import Config
-from ..models.bundle import without_credentials
+from ..models.base import without_credentials
 from .store import connect, experiment_id
 
 if TYPE_CHECKING:

@@ -156,7 +156,7 @@ def _is_folder(which: str | Path) -> bool:
         return True
     if which in get_args(Alias) or which.isdigit() or _NAMED.fullmatch(which) or _OF_RUN.fullmatch(which):
         return False
-    return os.sep in which.replace(":/", "") or Path(which).is_dir()
+    return ":/" not in which and (os.sep in which or Path(which).is_dir())
 
 
 def _is_export(folder: Path) -> bool:
