@@ -5,21 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
+from .review_answers import GRADES, better_than_rule, checks_in_words, cohorts_in_words, verdict
 from .review_parts import Review
-from .review_words import (
-    GRADES,
-    Unit,
-    better_than_rule,
-    checks_in_words,
-    clean,
-    cohorts_in_words,
-    count,
-    interval,
-    metric_words,
-    number,
-    percent,
-    verdict,
-)
+from .review_words import Unit, clean, count, interval, metric_words, number, percent
 
 
 def model_card(review: Review) -> str:

@@ -17,7 +17,7 @@ from pathlib import Path
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from . import picture_style, review_view, review_words
+from . import picture_style, review_answers, review_view, review_words
 from .review_parts import Review
 
 LIMIT = 5_000_000  # bytes of one page
@@ -60,8 +60,8 @@ def render(review: Review) -> str:
             css=Markup((_FOLDER / "review.css").read_text(encoding="utf-8")),
             script=Markup(script),
             checksum=checksum,
-            verdict=review_words.verdict(review),
-            better=review_words.better_than_rule(review),
+            verdict=review_answers.verdict(review),
+            better=review_answers.better_than_rule(review),
         )
     )
     if len(page.encode("utf-8", "replace")) >= LIMIT:
@@ -99,19 +99,19 @@ def _environment() -> Environment:
         "image": _image,
     }
     environment.globals |= {
-        "checks_in_words": review_words.checks_in_words,
-        "cohort_state": review_words.cohort_state,
-        "cohort_words": review_words.COHORT_WORDS,
-        "cohorts_in_words": review_words.cohorts_in_words,
-        "grades": review_words.GRADES,
+        "checks_in_words": review_answers.checks_in_words,
+        "cohort_state": review_answers.cohort_state,
+        "cohort_words": review_answers.COHORT_WORDS,
+        "cohorts_in_words": review_answers.cohorts_in_words,
+        "grades": review_answers.GRADES,
         "interval": review_words.interval,
-        "like_this": review_words.like_this,
+        "like_this": review_answers.like_this,
         "measure_line": review_view.measure_line,
         "metric_words": review_words.metric_words,
         "number": review_words.number,
         "sorted_cohorts": review_view.sorted_cohorts,
         "waterfall": review_view.waterfall,
-        "why": review_words.why,
+        "why": review_answers.why,
     }
     return environment
 

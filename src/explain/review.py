@@ -11,6 +11,7 @@ True
 from __future__ import annotations
 
 from .page import render, write
+from .review_answers import Verdict, verdict
 from .review_parts import (
     CalibrationBin,
     Check,
@@ -29,7 +30,6 @@ from .review_parts import (
     Window,
 )
 from .review_view import spread_rows
-from .review_words import Verdict, verdict
 
 __all__ = [
     "CalibrationBin",

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from rapport.errors import ModelError
-from rapport.explain import review_view, review_words
+from rapport.explain import review_answers, review_view, review_words
 from rapport.explain.page import LIMIT
 from rapport.explain.review import (
     CalibrationBin,
@@ -234,7 +234,7 @@ def test_verdict(fake_review, changes, state, said):
 )
 def test_better_than_the_rule_follows_the_interval_of_the_gain(fake_review, gain, answer):
     measure = Measure("roc_auc", 0.7, rule=0.6, gain=gain[0], gain_low=gain[1], gain_high=gain[2], primary=True)
-    assert review_words.better_than_rule(replace(fake_review, measures=(measure,)))[0] == answer
+    assert review_answers.better_than_rule(replace(fake_review, measures=(measure,)))[0] == answer
 
 
 def test_cohorts_are_named_where_the_model_is_worse():
@@ -245,11 +245,11 @@ def test_cohorts_are_named_where_the_model_is_worse():
         Cohort("Age", "40", 10, 5, 0.4, 0.3, 0.1, 0.05, 0.3),
         Cohort("Age", "50", 10, 0),
     )
-    assert [review_words.cohort_state(c) for c in cohorts] == ["worse", "maybe worse", "unclear", "better", "too few"]
-    said = review_words.cohorts_in_words(cohorts)
+    assert [review_answers.cohort_state(c) for c in cohorts] == ["worse", "maybe worse", "unclear", "better", "too few"]
+    said = review_answers.cohorts_in_words(cohorts)
     assert "worse than the rule for 1 (Age 65+)" in said
     assert "perhaps worse for 1 (Age 20)" in said
-    assert review_words.cohorts_in_words(()) == ""
+    assert review_answers.cohorts_in_words(()) == ""
     assert review_view.sorted_cohorts(cohorts)[0].value == "65+"
 
 
@@ -291,13 +291,13 @@ def test_words_under_a_score(fake_review):
     score = Score(
         0.83, 97, -2, 1.6, (Reason("g", "Last visit 41 days ago.", 2, 0.4), Reason("h", "Spent 90", -0.5, 0.9))
     )
-    assert review_words.why(score) == (
+    assert review_answers.why(score) == (
         "What raises it most: Last visit 41 days ago. Without that it would be 40\u00a0%. "
         "What lowers it most: Spent 90. Without that it would be 90\u00a0%."
     )
     bins = (CalibrationBin(10, 0.1, 0.12, 0, 0.3), CalibrationBin(10, 0.6, 0.58, 0.3, 0.8))
     review = replace(fake_review, calibration=bins)
-    assert "the highest scores (60\u00a0% on average), 58\u00a0% bought nothing" in review_words.like_this(
+    assert "the highest scores (60\u00a0% on average), 58\u00a0% bought nothing" in review_answers.like_this(
         review, score
     )
 

@@ -1,0 +1,153 @@
+"""Answers to what a reviewer asks: is it better, for whom is it worse, may I use it, why this score."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from .review_parts import Cohort, Review, Score
+from .review_words import clean, interval, joined, metric_words, number, percent
+
+GRADES = {
+    "A": "Clearly better than the rule, with percentages that can be trusted, and steady from forecast to forecast.",
+    "B": "Clearly better than the rule: it closes a good part of the gap between the rule and the best possible.",
+    "C": "Better than the rule, but only by a little.",
+    "D": "Not shown to be better than the rule. Do not use it.",
+}
+
+
+def cohort_state(cohort: Cohort) -> Literal["worse", "maybe worse", "unclear", "better", "too few"]:
+    """Whether the model beats the rule for a cohort, as far as the 95 % interval of the gain tells."""
+    if cohort.gain is None or cohort.gain_low is None or cohort.gain_high is None:
+        return "too few"
+    if cohort.gain_high < 0:
+        return "worse"
+    if cohort.gain_low > 0:
+        return "better"
+    return "maybe worse" if cohort.gain < 0 else "unclear"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """The answer to "may I use it?": yes, no or wait, a headline and reasons in sentences."""
+
+    state: Literal["yes", "no", "wait"]
+    headline: str
+    sentences: tuple[str, ...]
+
+
+def verdict(review: Review) -> Verdict:
+    """May this version be used? From the decision first, then grade, alarms and failed checks."""
+    failed = [check.question for check in review.checklist if check.passed is False]
+    doubts = []
+    if review.grade == "D":
+        doubts.append(f"It is not shown to be better than the rule ({review.rule}).")
+    if review.alarms:
+        doubts.append(f"{_counted(len(review.alarms), 'alarm')} raised: see where it is weak.")
+    if failed:
+        doubts.append(f"{_counted(len(failed), 'check')} failed: see the decision.")
+    ends = [review.next_scoring] if review.next_scoring else []
+    decision = review.decision
+    if decision is not None and decision.state == "rejected":
+        return Verdict("no", "No: rejected", (f"{decision.by} rejected this version on {decision.at}.", *_note(review)))
+    if decision is not None:
+        mind = [f"Mind: {doubt[0].lower()}{doubt[1:]}" for doubt in doubts]
+        said = f"{decision.by} approved this version on {decision.at}."
+        return Verdict("yes", "Yes: approved", (said, *_note(review), *mind, *ends))
+    if review.grade == "D":
+        return Verdict("no", "No", tuple(doubts))
+    if doubts:
+        return Verdict("wait", "Not yet", (*doubts, "That must be cleared before a reviewer can approve it."))
+    return Verdict("wait", "Not before review", ("The numbers allow it; a person must still decide.", *ends))
+
+
+def _note(review: Review) -> tuple[str, ...]:
+    return (f"Note: {review.decision.note}",) if review.decision is not None and review.decision.note else ()
+
+
+def _counted(number_of: int, noun: str) -> str:
+    return f"{number_of} {noun}{'s' if number_of != 1 else ''}"
+
+
+def better_than_rule(review: Review) -> tuple[str, str]:
+    """Is it better than today: a headline, and one sentence with the numbers of the primary measure."""
+    measure = review.primary
+    if measure is None or measure.rule is None:
+        return "Not compared", "No rule was measured beside the model."
+    words = metric_words(measure, review.subject)
+    sentence = (
+        f"{words.label} ({words.term}): {number(measure.model, words.unit)} for the model, "
+        f"{number(measure.rule, words.unit)} for the rule ({review.rule})."
+    )
+    if measure.gain is None or measure.gain_low is None or measure.gain_high is None:
+        return ("Yes" if review.grade != "D" else "Not shown"), sentence
+    band = interval(measure.gain_low, measure.gain_high, words.unit, signed=True)
+    sentence += f" The gain is {number(measure.gain, words.unit, signed=True)} (95 % interval: {band})."
+    if measure.gain_low > 0:
+        return "Yes", sentence
+    return ("No" if measure.gain_high < 0 else "Not shown"), sentence
+
+
+COHORT_WORDS = {
+    "worse": "worse than the rule",
+    "maybe worse": "perhaps worse",
+    "unclear": "about the same",
+    "better": "better than the rule",
+    "too few": "too few to tell",
+}
+
+
+def cohorts_in_words(cohorts: Sequence[Cohort]) -> str:
+    """For whom it is worse, as one or two sentences; empty where no groups were looked at."""
+    if not cohorts:
+        return ""
+    named: dict[str, list[str]] = {state: [] for state in COHORT_WORDS}
+    for cohort in cohorts:
+        named[cohort_state(cohort)].append(f"{cohort.attribute} {cohort.value}")
+    parts = []
+    for state, names in named.items():
+        if names:
+            listed = f" ({joined(names)})" if "worse" in state and len(names) <= 4 else ""
+            parts.append(f"{COHORT_WORDS[state]} for {len(names)}{listed}")
+    looked = "1 group was" if len(cohorts) == 1 else f"{len(cohorts)} groups were"
+    return f"{looked} looked at. The model is {'; '.join(parts)}."
+
+
+def why(score: Score) -> str:
+    """The score's reasons in short: what raises it most and what lowers it most, with the score without each."""
+    sentences = []
+    for sign, word in ((1, "raises"), (-1, "lowers")):
+        found = [reason for reason in score.reasons if sign * reason.contribution > 0]
+        if found:
+            strongest = max(found, key=lambda reason: abs(reason.contribution))
+            words = clean(strongest.words, 160).rstrip(".")
+            sentences.append(f"What {word} it most: {words}. Without that it would be {percent(strongest.without)}.")
+    return " ".join(sentences)
+
+
+def like_this(review: Review, score: Score) -> str:
+    """What happened in the test to those with scores like this one; empty where calibration is not known."""
+    if not review.calibration:
+        return ""
+    near = min(review.calibration, key=lambda group: abs(group.promised - score.probability))
+    which = "scores like this"
+    if near == review.calibration[-1] and score.probability > near.promised:
+        which = "the highest scores"
+    elif near == review.calibration[0] and score.probability < near.promised:
+        which = "the lowest scores"
+    return (
+        f"In the test, of the tenth with {which} ({percent(near.promised)} on average), {percent(near.happened)} "
+        f"{clean(review.subject.outcome, 80)}."
+    )
+
+
+def checks_in_words(review: Review) -> str:
+    """How many checks passed, failed, or wait for a person."""
+    states = [check.passed for check in review.checklist]
+    parts = [
+        f"{states.count(state)} {words}"
+        for state, words in ((True, "passed"), (False, "failed"), (None, "for you to judge"))
+        if states.count(state)
+    ]
+    return f"Of {_counted(len(states), 'check')}, {joined(parts)}." if states else ""
