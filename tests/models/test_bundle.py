@@ -205,8 +205,13 @@ sys.meta_path.insert(0, Blocked())
 import pyarrow.parquet as pq
 from rapport.models.bundle import load_bundle
 
+from rapport.config import Config
+from rapport.registry import tracking, versions
+
 table = pq.read_table(sys.argv[2])
-pq.write_table(load_bundle(sys.argv[1]).predict(table), sys.argv[3])
+found = versions.load(Config(name="x", sources={}, tables={}), "churn", sys.argv[1])
+assert found.predict(table).equals(load_bundle(sys.argv[1]).predict(table))
+pq.write_table(found.predict(table), sys.argv[3])
 """
 
 

@@ -118,11 +118,6 @@ def test_the_environment_names_another_store(config: Config, tmp_path: Path, mon
     assert not store.is_empty(config)
 
 
-def test_mlflow_is_not_imported_before_it_is_needed() -> None:
-    code = "import sys, rapport.registry.tracking, rapport.registry.versions; assert 'mlflow' not in sys.modules"
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
 def test_nothing_is_printed_and_nothing_calls_home(config: Config, capfd: pytest.CaptureFixture[str]) -> None:
     with start_run(config, "churn") as run:
         run.log_text("x", "x.txt")
