@@ -72,6 +72,17 @@ class Explainer:
         if tables is not None and threads is not None:
             tables.threads = threads
 
+    def raw_score(self, table: pa.Table) -> Floats:
+        """Raw scores (n,), those of the model to the bit, by tables where there are any: several times faster."""
+        out = np.empty(table.num_rows)
+        for rows, X in self._chunks(table):
+            out[rows] = (
+                self.tables.raw_score(X)
+                if self.tables
+                else _predict(self.model.booster, X, self.threads, raw_score=True)
+            )
+        return out + self.model.shift
+
     def contributions(self, table: pa.Table) -> Floats:
         """Contributions to the raw score, (n, p + 1); the last column is the bias. Rows add up to `raw_score`."""
         out = np.empty((table.num_rows, len(self.group_of) + 1))

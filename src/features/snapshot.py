@@ -76,7 +76,7 @@ class Snapshots:
     ) -> None:
         self.data, self.task = data, task
         self.engine, self.tables, self.zone = data.engine, data.columns, data.config.zone
-        self._blocks = tuple(BLOCKS[name] for name in (blocks or task.blocks) if name in BLOCKS)
+        self._blocks = tuple(BLOCKS[name] for name in (task.blocks if blocks is None else blocks) if name in BLOCKS)
         self.learned = dict(learned) if learned is not None else self._learn(self._blocks, learn_at)
         self.plan: FeaturePlan = plan_features(
             self._blocks, self._population_columns(), self.tables, data.attributes, self.learned, exclude

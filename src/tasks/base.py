@@ -9,12 +9,38 @@ from ..language.declarations import Pairs, Planned, Population, Requirement
 
 
 @dataclass(frozen=True)
+class RuleOfThumb:
+    """How a company would rank without a model: by feature columns.
+
+    `column`: by one column, `sign` -1 where small values are likely ones. `overdue`: by days since the last visit
+    (first column) over the usual gap (second). `count_then`: by a count, and among equal counts by a second column.
+    """
+
+    kind: Literal["column", "overdue", "count_then"]
+    columns: tuple[str, ...]
+    words: str
+    sign: Literal[1, -1] = 1
+
+
+@dataclass(frozen=True)
+class Wording:
+    """What the task is called in sentences that people read."""
+
+    entity: str
+    entities: str
+    outcome: str
+    positives: str
+    negatives: str
+    purpose: str
+
+
+@dataclass(frozen=True)
 class Task:
     """One question about every eligible key at a cutoff.
 
-    `keys` identify a row beside its cutoff: the entity first. `ranks_within` is set where rows compete with each other
-    for one entity, as offers do. `rule` names the feature columns by which a company would rank without a model, the
-    first that is known for a row deciding; `rule_sign` is -1 where small values mean a high risk.
+    `keys` identify a row beside its cutoff: the entity first. `horizon` is in days; 0 where each row brings its own
+    end. `ranks_within` names the key whose values compete for an entity, as offers do, and `top` how many of them are
+    put out. Negatives are sampled to `negative_share` in training, never in evaluation.
     """
 
     name: str
@@ -27,9 +53,8 @@ class Task:
     horizon: int
     blocks: tuple[str, ...]
     primary_metric: Literal["average_precision", "map_at_10"]
-    rule_text: str
-    rule: tuple[str, ...] = ()
-    rule_sign: Literal[1, -1] = 1
+    rules: tuple[RuleOfThumb, ...]
+    wording: Wording
     ranks_within: str | None = None
     negative_share: float = 1.0
     top: int | None = None

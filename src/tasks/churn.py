@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..config import ChurnConfig
 from ..language.declarations import Count, Population, Requirement, Seen
-from .base import Task
+from .base import RuleOfThumb, Task, Wording
 
 CUSTOMER = ("customer_id",)
 
@@ -25,6 +25,17 @@ def churn(config: ChurnConfig) -> Task:
         horizon=config.horizon,
         blocks=("spending", "rhythm", "breadth", "contacts", "service", "profile"),
         primary_metric="average_precision",
-        rule_text="time since the last visit, measured against the customer's usual gap",
-        rule=("overdue", "days_since_visit"),
+        rules=(
+            RuleOfThumb("overdue", ("days_since_visit", "gap_mean"), "time since the last visit against the usual gap"),
+            RuleOfThumb("column", ("gap_mean",), "the rarest visitors first"),
+            RuleOfThumb("column", ("days_since_visit",), "the longest absent first"),
+        ),
+        wording=Wording(
+            entity="customer",
+            entities="customers",
+            outcome=f"does not buy for {config.horizon} days",
+            positives="customers who stay away",
+            negatives="customers who come",
+            purpose="To speak to customers who are about to leave while they can still be kept.",
+        ),
     )

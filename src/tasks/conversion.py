@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..config import ConversionConfig
 from ..language.declarations import Count, Planned, Population, Requirement, Seen
-from .base import Task
+from .base import RuleOfThumb, Task, Wording
 
 TARGETED = ("customer_id", "campaign_id")
 PROSPECT = ("prospect_id",)
@@ -30,8 +30,20 @@ def _of_campaigns() -> Task:
         horizon=0,
         blocks=("spending", "rhythm", "breadth", "contacts", "campaigns", "service", "profile"),
         primary_metric="average_precision",
-        rule_text="how often the customer responded before, then how often he was targeted",
-        rule=("responses_life", "contacts_life"),
+        rules=(
+            RuleOfThumb(
+                "count_then", ("campaigns_answered", "spend_90d"), "who responded before, then who spends most"
+            ),
+            RuleOfThumb("column", ("spend_90d",), "the best customers of the last 90 days first"),
+        ),
+        wording=Wording(
+            entity="customer",
+            entities="customers",
+            outcome="responds to the campaign",
+            positives="customers who respond",
+            negatives="customers who do not",
+            purpose="To contact those who will respond, and to spare the others and the budget.",
+        ),
     )
 
 
@@ -54,7 +66,16 @@ def _of_prospects(config: ConversionConfig) -> Task:
         horizon=config.horizon,
         blocks=("prospects", "lifecycle", "profile"),
         primary_metric="average_precision",
-        rule_text="the newest prospects first",
-        rule=("days_since_arrival",),
-        rule_sign=-1,
+        rules=(
+            RuleOfThumb("column", ("days_since_arrival",), "the newest prospects first", -1),
+            RuleOfThumb("column", ("days_since_arrival",), "the longest known prospects first"),
+        ),
+        wording=Wording(
+            entity="prospect",
+            entities="prospects",
+            outcome="becomes a customer",
+            positives="prospects who convert",
+            negatives="prospects who do not",
+            purpose="To spend time and money on the prospects who will become customers.",
+        ),
     )

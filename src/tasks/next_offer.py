@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..config import NextOfferConfig
 from ..language.declarations import Column, Count, Distinct, Pairs, Population, Requirement, Seen
-from .base import Task
+from .base import RuleOfThumb, Task, Wording
 
 CUSTOMER, CATEGORY, PAIR = ("customer_id",), ("category",), ("customer_id", "category")
 
@@ -34,8 +34,20 @@ def next_offer(config: NextOfferConfig) -> Task:
         horizon=config.horizon,
         blocks=("offers", "spending", "rhythm", "breadth", "profile"),
         primary_metric="map_at_10",
-        rule_text="the categories that most customers bought lately, the same list for everyone",
-        rule=("category_buyers_28d",),
+        rules=(
+            RuleOfThumb("column", ("category_buyers_28d",), "what most customers bought lately, the same list for all"),
+            RuleOfThumb(
+                "count_then", ("bought_life", "category_buyers_28d"), "what he used to buy, then what most others buy"
+            ),
+        ),
+        wording=Wording(
+            entity="customer",
+            entities="customers",
+            outcome="buys the category",
+            positives="offers that are bought",
+            negatives="offers that are not",
+            purpose="To offer each customer what he is likely to want next and would not buy by himself.",
+        ),
         ranks_within="category",
         negative_share=config.negative_share,
         top=config.top,

@@ -1,0 +1,261 @@
+"""One training from beginning to end: rows, search, fit, calibration, judgement, record, registration.
+
+The model that is judged on the test window is the one that is registered: nothing is fitted again afterwards.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ..config import LearnerConfig
+from ..data.dataset import Dataset
+from ..explain.contributions import Explainer, explainer
+from ..models.bundle import save_bundle
+from ..models.calibration import choose_calibrator, entity_folds
+from ..models.classifier import BoostedClassifier
+from ..registry.lookup import Resolved
+from ..registry.tracking import Run, start_run
+from ..registry.versions import aliases, register
+from .alarms import Alarm, feature_aucs, raise_on, score_alarm, separating_features
+from .evaluate import measure
+from .judge import Judgement, judge, lists_of
+from .material import Floats, Material, target_of
+from .rules import Rules, fit_rules
+from .splits import rolling_folds
+from .tune import Fold, Trial, search
+
+Say = Callable[[str], None]
+EXPLAINED_ROWS = 5_000
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A calibrated model with what was learned on the way."""
+
+    model: BoostedClassifier
+    explainer: Explainer
+    rules: Rules
+    trials: tuple[Trial, ...]
+    learner: LearnerConfig
+    calibration_scores: Floats
+
+
+@dataclass(frozen=True)
+class Trained:
+    """A registered version and all that is known of it. `explained` are test rows with features, a sample."""
+
+    material: Material
+    fitted: Fitted
+    judgement: Judgement
+    tested: pa.Table
+    explained: pa.Table
+    alarms: tuple[Alarm, ...]
+    extra_metrics: dict[str, float]
+    registered: Resolved
+    run_id: str
+
+    @property
+    def is_champion(self) -> bool:
+        """True where this version holds the alias champion."""
+        config = self.material.data.config
+        return aliases(config, self.material.task.name).get("champion") == self.registered.version
+
+
+def train(
+    data: Dataset,
+    name: str,
+    *,
+    trials: int | None = None,
+    seconds: float | None = None,
+    seed: int | None = None,
+    say: Say = lambda text: None,
+    record: Callable[[Run, Trained], None] = lambda run, trained: None,
+) -> Trained:
+    """Train, judge and register one task. `record` may log more (pictures, cards) to the run while it is open.
+
+    Raises DataError where there is nothing to learn from, GateError where a result is too good to be true.
+    """
+    config = data.config.task(name)
+    seed = data.config.seed if seed is None else seed
+    budget = {"trials": trials, "seconds": seconds}
+    tuning = config.tuning.model_copy(update={key: value for key, value in budget.items() if value is not None})
+    config = config.model_copy(update={"tuning": tuning})
+    with start_run(data.config, name, fingerprint=data.fingerprint) as run:
+        say("building the training rows")
+        material = Material(data, name, config, seed=seed)
+        run.log_params({"config": data.config.resolved(), "seed": seed})
+        run.log_dict(data.config.resolved(), "config.yaml")
+        run.log_dict({"windows": [vars(facts) for facts in material.facts()]}, "windows.json")
+        fitted = fit(material, say=say, run=run)
+        say("judging on the test window")
+        tested, explained = _test(material, fitted)
+        judgement = _judge(material, fitted, tested)
+        alarms = _alarms(material, fitted, judgement, explained)
+        extra = _leave_one_out(material, fitted, tested) if material.task.is_planned else {}
+        run.log_metrics({**judgement.metrics(), **extra})
+        raise_on(alarms, allow=config.allow_suspected_leak)
+        say("registering")
+        registered = _register(material, fitted, run)
+        trained = Trained(material, fitted, judgement, tested, explained, alarms, extra, registered, run.id)
+        record(run, trained)
+    return trained
+
+
+# ------------------------------------------------------------------------------------------- fitting
+def fit(material: Material, *, say: Say = lambda text: None, run: Run | None = None) -> Fitted:
+    """Search, fit and calibrate on the windows before the test."""
+    task, threads = material.task, material.data.config.threads
+    columns = material.snapshots.columns
+    training = material.table("train", negative_share=task.negative_share)
+    target = target_of(training)
+    has_validation = "validation" in material.spines
+    if has_validation:
+        look = material.table("validation", negative_share=task.negative_share)
+        folds = [Fold(training, target, look, target_of(look))]
+    else:
+        look = training
+        folds = _folds(training, target)
+
+    def told(trial: Trial) -> None:
+        say(f"trial {trial.number + 1}: log loss {trial.log_loss:.4f}, {trial.rounds} trees")
+        if run is not None:
+            _log_trial(run, trial)
+
+    learner, trials = search(
+        folds, columns, material.config.learner, material.config.tuning, seed=material.seed, threads=threads, told=told
+    )
+    say("fitting the model")
+    model = BoostedClassifier(
+        learner, columns, seed=material.seed, threads=threads, negative_share=task.negative_share
+    ).fit(training, target)
+    why = explainer(model, training, threads=threads)
+    say("calibrating")
+    if "calibration" in material.spines:
+        calibration, _ = material.scored("calibration", lambda rows: {"raw": why.raw_score(rows)})
+        raw, outcome, entity = calibration["raw"].to_numpy(), target_of(calibration), calibration[task.entity]
+    else:
+        raw, outcome, entity = _out_of_fold(model, training, target, task.entity), target, training[task.entity]
+    calibrator = choose_calibrator(raw, outcome, entity.to_numpy(), seed=material.seed)
+    calibrated = model.with_calibrator(calibrator)
+    rules = fit_rules(task, columns, training, look, seed=material.seed, groups=lists_of(task, look))
+    return Fitted(calibrated, why, rules, trials, learner, raw)
+
+
+def _folds(training: pa.Table, target: Floats) -> list[Fold]:
+    """Rolling folds inside the training window; two halves of the rows by time where it is too short for them."""
+    pairs = rolling_folds(training["cutoff"], training["window_end"])
+    usable = [(a, b) for a, b in pairs if min(target[a].sum(), target[b].sum()) >= 5]
+    if not usable:
+        order = np.argsort(training["cutoff"].to_numpy(), kind="stable")
+        usable = [(order[: len(order) // 2], order[len(order) // 2 :])]
+    return [Fold(training.take(pa.array(a)), target[a], training.take(pa.array(b)), target[b]) for a, b in usable]
+
+
+def _out_of_fold(model: BoostedClassifier, training: pa.Table, target: Floats, entity: str) -> Floats:
+    """Raw scores (n,) of each row by a model of the same hyperparameters that saw no row of its entity."""
+    raw = np.empty(training.num_rows)
+    for rest, fold in entity_folds(training[entity].to_numpy(), seed=model.seed):
+        other = BoostedClassifier(model.config, model.columns, seed=model.seed, threads=model.threads)
+        other.fit(training.take(pa.array(rest)), target[rest])
+        raw[fold] = other.raw_score(training.take(pa.array(fold)))
+    return raw
+
+
+# ------------------------------------------------------------------------------------------- judging
+def _test(material: Material, fitted: Fitted) -> tuple[pa.Table, pa.Table]:
+    """The test rows with the model's and the rules' scores, and a sample of them with features."""
+
+    def score(rows: pa.Table) -> dict[str, Floats]:
+        raw = fitted.explainer.raw_score(rows)
+        scores = {"raw_score": raw, "score": fitted.model.calibrator.apply(raw)}
+        for name, values in fitted.rules.scores(rows).items():
+            scores[f"{name}:rank"] = values
+        for name, values in fitted.rules.probabilities(rows).items():
+            scores[f"{name}:probability"] = values
+        return scores
+
+    return material.scored("test", score, keep=EXPLAINED_ROWS)
+
+
+def _judge(material: Material, fitted: Fitted, tested: pa.Table) -> Judgement:
+    rules = {
+        name: (tested[f"{name}:rank"].to_numpy(), tested[f"{name}:probability"].to_numpy())
+        for name in fitted.rules.fitted
+    }
+    return judge(
+        material.task,
+        tested,
+        rules,
+        fitted.rules.chosen,
+        replicates=material.config.bootstrap,
+        seed=material.seed,
+    )
+
+
+def _alarms(material: Material, fitted: Fitted, judgement: Judgement, explained: pa.Table) -> tuple[Alarm, ...]:
+    columns = fitted.model.columns
+    aucs = feature_aucs(explained, target_of(explained), columns, seed=material.seed)
+    known = {name: value for name, value in aucs.items() if np.isfinite(value)}
+    strongest = max(known, key=lambda name: known[name]) if known else ""
+    auc = judgement.comparison.estimates["model"]["roc_auc"].estimate
+    return (*score_alarm(auc, material.config.alarm_auc, strongest), *separating_features(known))
+
+
+def _leave_one_out(material: Material, fitted: Fitted, tested: pa.Table) -> dict[str, float]:
+    """AUC within each test campaign by a model of all other campaigns, earlier and later: how far campaigns differ.
+
+    An upper bound of what more campaigns would teach, not a forecast: the model has seen the future of others.
+    """
+    campaign = material.task.keys[1]
+    everything = pa.concat_tables([material.table(name) for name in material.spines])
+    of_row = everything[campaign].to_numpy(zero_copy_only=False)
+    target = target_of(everything)
+    rows, scores = [], []
+    for left_out in np.unique(tested[campaign].to_numpy(zero_copy_only=False)):
+        inside = of_row == left_out
+        if not 5 <= target[inside].sum() < inside.sum():
+            continue
+        other = BoostedClassifier(fitted.learner, fitted.model.columns, seed=material.seed)
+        other.fit(everything.filter(pa.array(~inside)), target[~inside])
+        rows.append(np.flatnonzero(inside))
+        scores.append(other.raw_score(everything.filter(pa.array(inside))))
+    if not rows:
+        return {}
+    chosen = np.concatenate(rows)
+    found = measure(["roc_auc_within"], target[chosen], np.concatenate(scores), groups=of_row[chosen])
+    return {"leave_one_out.roc_auc_within": found["roc_auc_within"]}
+
+
+# ------------------------------------------------------------------------------------------- keeping
+def _register(material: Material, fitted: Fitted, run: Run) -> Resolved:
+    data, task = material.data, material.task
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = Path(folder) / "bundle"
+        save_bundle(
+            fitted.model,
+            bundle,
+            {
+                "task": task.name,
+                "keys": list(task.keys),
+                "horizon": task.horizon,
+                "run_id": run.id,
+                "data_fingerprint": data.fingerprint,
+                "learned": {name: list(values) for name, values in material.snapshots.learned.items()},
+                "windows": material.windows.as_dict(),
+            },
+            data.config.resolved(),
+            raw_scores=fitted.calibration_scores,
+        )
+        return register(data.config, task.name, run, bundle)
+
+
+def _log_trial(run: Run, trial: Trial) -> None:
+    with run.child(f"trial {trial.number + 1}") as child:
+        child.log_params(trial.learner.model_dump())
+        child.log_metrics({"validation.log_loss": trial.log_loss, "trees": trial.rounds, "seconds": trial.seconds})

@@ -1,0 +1,121 @@
+"""A model on its test window: metrics with intervals, beside every rule; calibration; the grade."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from ..tasks.base import Task
+from .evaluate import CalibrationBand, Comparison, Grade, Interval, bootstrap, calibration_band, grade
+from .material import Floats, target_of
+from .metrics import metric_named
+from .metrics.counts import encode
+
+BINARY = (
+    "roc_auc",
+    "average_precision",
+    "lift_at_10pct",
+    "gain_at_10pct",
+    "capture_at_20pct",
+    "log_loss",
+    "brier",
+    "ece",
+    "calibration_slope",
+    "calibration_intercept",
+)
+LISTS = ("map_at_10", "map_at_10_all", "ndcg_at_10", "ndcg_at_10_whole_basket", "recall_at_10", "hit_rate_at_10")
+CALIBRATED_ECE = 0.02  # an error of two points counts as calibrated, whatever chance would allow
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How good a model is: `comparison` holds the model first, then each rule by name; `rule` is the one to beat."""
+
+    comparison: Comparison
+    rule: str
+    grade: Grade
+    band: CalibrationBand
+    calibrated: bool
+
+    def metrics(self) -> dict[str, float]:
+        """All metrics under their MLflow names: test.*, baseline.test.* (the rule to beat), and <rule>.test.*."""
+        found: dict[str, float] = {}
+        for score, values in self.comparison.estimates.items():
+            prefixes = [""] if score == "model" else [f"{score}.", *(["baseline."] if score == self.rule else [])]
+            found |= {f"{p}test.{m}": i.estimate for m, i in values.items() for p in prefixes}
+        return {name: value for name, value in found.items() if np.isfinite(value)}
+
+    def intervals(self) -> dict[str, Interval]:
+        """95 % intervals: the model's (test.*), the rule's (baseline.test.*), the paired gains (gain.test.*)."""
+        model, rule = self.comparison.estimates["model"], self.comparison.estimates[self.rule]
+        gains = self.comparison.gains[self.rule]
+        named = [("test", model), ("baseline.test", rule), ("gain.test", gains)]
+        return {f"{prefix}.{metric}": value for prefix, values in named for metric, value in values.items()}
+
+
+def lists_of(task: Task, rows: pa.Table) -> np.ndarray | None:
+    """The group of each row (n,): the list of offers it stands in, or its campaign; None where rows stand alone."""
+    if task.ranks_within:
+        return _pairs(rows, (task.entity, "cutoff"))
+    return _pairs(rows, task.keys[1:]) if len(task.keys) > 1 else None
+
+
+def judge(
+    task: Task,
+    rows: pa.Table,
+    rules: Mapping[str, tuple[Floats, Floats]],
+    chosen: str,
+    *,
+    replicates: int,
+    seed: int,
+    ceiling: float | None = None,
+    stable: bool | None = None,
+) -> Judgement:
+    """Judge the column `score` of scored rows against rules: (ranking score, probability), (n,) each, by name.
+
+    Ranking metrics take a rule's own score, metrics of probabilities its calibrated one; all are resampled together
+    over entities.
+    """
+    target, entity = target_of(rows), rows[task.entity]
+    probability = np.asarray(rows["score"].to_numpy(), np.float64)
+    groups = lists_of(task, rows)
+    wanted = [*BINARY, *(LISTS if task.ranks_within else ("roc_auc_within",) if groups is not None else ())]
+    by_rank = [name for name in wanted if not metric_named(name).needs_probability]
+    by_probability = [name for name in wanted if name not in by_rank]
+    parts = []
+    for names, place in ((by_rank, 0), (by_probability, 1)):
+        scores = {"model": probability, **{name: pair[place] for name, pair in rules.items()}}
+        parts.append(bootstrap(names, target, scores, entity, groups=groups, replicates=replicates, seed=seed))
+    comparison = _merged(*parts)
+    band = calibration_band(probability, seed=seed)
+    ece = comparison.estimates["model"]["ece"].estimate
+    calibrated = band.holds(ece) or ece < CALIBRATED_ECE
+    primary = task.primary_metric
+    letter = grade(
+        primary,
+        model=comparison.estimates["model"][primary].estimate,
+        rule=comparison.estimates[chosen][primary].estimate,
+        gain=comparison.gains[chosen][primary],
+        ceiling=ceiling,
+        calibrated=calibrated,
+        stable=stable,
+    )
+    return Judgement(comparison, chosen, letter, band, calibrated)
+
+
+def _merged(left: Comparison, right: Comparison) -> Comparison:
+    estimates = {name: {**values, **right.estimates[name]} for name, values in left.estimates.items()}
+    gains = {name: {**values, **right.gains[name]} for name, values in left.gains.items()}
+    return Comparison(estimates, gains, left.rows, left.entities, left.replicates, left.level, left.seed)
+
+
+def _pairs(rows: pa.Table, names: tuple[str, ...]) -> np.ndarray:
+    """One code for each combination of the columns, (n,)."""
+    code = np.zeros(rows.num_rows, np.int64)
+    for name in names:
+        own, number = encode(rows[name], name)
+        code = code * number + own
+    return code

@@ -1,0 +1,186 @@
+"""The rows of a task by window: which there are, and their features, built when they are asked for.
+
+Rows are held as spines (keys, cutoff, window_end, target), which are small; features are built one cutoff at a time
+and kept only as long as they are needed, so that memory is bounded by the largest cutoff.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..config import TaskConfig
+from ..data.dataset import Dataset
+from ..errors import DataError
+from ..features.snapshot import Snapshots
+from ..tasks import declare
+from ..tasks.base import Task
+from .splits import Windows, assign, lay_out, lay_out_moments, windows_of
+
+Floats = npt.NDArray[np.float64]
+Say = Callable[[str], None]
+LOOKBACK_SHARE = 0.25  # of the span of the data is left as history before the first cutoff of a laid-out split
+FEWEST_POSITIVES = 10
+
+
+@dataclass(frozen=True)
+class WindowFacts:
+    """What a window holds, for logs and pages; dates are local."""
+
+    name: str
+    first: str
+    last: str
+    cutoffs: int
+    rows: int
+    entities: int
+    positives: int
+    purged: int
+
+
+class Material:
+    """All rows of one task, by window."""
+
+    def __init__(self, data: Dataset, name: str, config: TaskConfig, *, seed: int = 0) -> None:
+        self.data, self.config, self.seed = data, config, seed
+        self.task: Task = declare(name, config)
+        _check_tables(self.task, data)
+        self.zone = data.config.zone
+        if self.task.is_planned:
+            self.windows, self.snapshots, self.spines, self.purged = self._planned()
+        else:
+            self.windows, self.snapshots, self.spines, self.purged = self._at_cutoffs()
+        self._check_outcomes()
+
+    # ------------------------------------------------------------------------------ which rows
+    def _at_cutoffs(self) -> tuple[Windows, Snapshots, dict[str, pa.Table], dict[str, int]]:
+        split, data, horizon = self.config.split, self.data, self.task.horizon
+        if split is None:
+            lookback = int((data.observed_until - data.first_event) / timedelta(days=1) * LOOKBACK_SHARE)
+            windows = lay_out(data.first_event, data.observed_until, horizon, self.zone, lookback=lookback)
+        else:
+            windows = windows_of(split, self.zone)
+        windows.check(horizon, self.zone, data.observed_until)
+        snapshots = self._snapshots(windows)
+        spines = {name: snapshots.population(cutoffs, with_target=True) for name, cutoffs in windows.named().items()}
+        return windows, snapshots, spines, dict.fromkeys(spines, 0)
+
+    def _planned(self) -> tuple[Windows, Snapshots, dict[str, pa.Table], dict[str, int]]:
+        """Plans bring their own cutoffs and ends; a row whose end lies after the data, or in the next window, goes."""
+        finder = Snapshots(self.data, self.task, blocks=())
+        plans = finder.planned(datetime(1, 1, 1), self.data.observed_until, with_target=True)
+        begun = plans.filter(pc.greater(plans["cutoff"], _moment(self.data.first_event)))
+        rows = begun.filter(pc.less_equal(begun["window_end"], _moment(self.data.observed_until)))
+        left_out = {
+            "begun before the data": plans.num_rows - begun.num_rows,
+            "ending after the data": begun.num_rows - rows.num_rows,
+        }
+        if rows.num_rows == 0:
+            raise DataError(f"{self.task.name}: no campaign began and ended within the data; there is nothing to learn")
+        if self.config.split is None:
+            windows = lay_out_moments(rows["cutoff"], rows["window_end"])
+        else:
+            windows = windows_of(self.config.split, self.zone)
+        assigned = assign(windows, self.zone, rows["cutoff"], rows["window_end"])
+        spines = {name: rows.filter(pa.array(chosen)) for name, chosen in assigned.rows.items()}
+        return windows, self._snapshots(windows), spines, {**assigned.purged, **left_out}
+
+    def _snapshots(self, windows: Windows) -> Snapshots:
+        return Snapshots(
+            self.data,
+            self.task,
+            blocks=self.config.blocks,
+            exclude=self.config.exclude_features,
+            learn_at=windows.train[0],
+        )
+
+    def _check_outcomes(self) -> None:
+        for name, spine in self.spines.items():
+            if spine.num_rows == 0:
+                raise DataError(
+                    f"{self.task.name}: nobody is eligible in the {name} window ({self.task.population_text}); "
+                    "check the split and the population in the config"
+                )
+            positives = int(pc.sum(spine["target"]).as_py())
+            if not FEWEST_POSITIVES <= positives <= spine.num_rows - FEWEST_POSITIVES:
+                raise DataError(
+                    f"{self.task.name}: the {name} window has {positives} positives among {spine.num_rows} rows "
+                    f"({self.task.target_text}); at least {FEWEST_POSITIVES} of either kind are needed: "
+                    "check the horizon and the split, or bring more data"
+                )
+
+    # ------------------------------------------------------------------------------ with their features
+    def table(self, window: str, *, negative_share: float = 1.0) -> pa.Table:
+        """A window's rows with features and target; negatives sampled to a share, the same rows for a seed."""
+        spine = self.spines[window]
+        if negative_share < 1:
+            chance = np.random.default_rng([self.seed, len(window)]).random(spine.num_rows)
+            spine = spine.filter(pa.array((target_of(spine) == 1) | (chance < negative_share)))
+        return pa.concat_tables(self._pieces(spine))
+
+    def scored(
+        self, window: str, score: Callable[[pa.Table], Mapping[str, Floats]], *, keep: int = 0
+    ) -> tuple[pa.Table, pa.Table]:
+        """The window's spine with the scores beside it, and `keep` of its rows with features, drawn evenly.
+
+        `score` gets a snapshot of one cutoff (or all plans) and returns arrays (n,) by name.
+        """
+        spine, scored, kept = self.spines[window], [], []
+        share = keep / max(spine.num_rows, 1)
+        for number, piece in enumerate(self._pieces(spine)):
+            values = score(piece)
+            keys = piece.select([*self.task.keys, "cutoff", "window_end", "target"])
+            for name, column in values.items():
+                keys = keys.append_column(name, pa.array(column))
+            scored.append(keys)
+            if keep:
+                chosen = np.random.default_rng([self.seed, number]).random(piece.num_rows) < share
+                kept.append(piece.filter(pa.array(chosen)))
+        return pa.concat_tables(scored), pa.concat_tables(kept) if kept else spine.slice(0, 0)
+
+    def _pieces(self, spine: pa.Table) -> Iterator[pa.Table]:
+        if self.task.is_planned:
+            yield self.snapshots.features(spine)
+            return
+        for cutoff in pc.unique(spine["cutoff"]):
+            yield self.snapshots.features(spine.filter(pc.equal(spine["cutoff"], cutoff)))
+
+    # ------------------------------------------------------------------------------ facts
+    def facts(self) -> tuple[WindowFacts, ...]:
+        """The windows in numbers."""
+        facts = []
+        for name, spine in self.spines.items():
+            cutoffs = pc.unique(pc.local_timestamp(pc.assume_timezone(spine["cutoff"], "UTC").cast(_zoned(self.zone))))
+            days = sorted(value.date().isoformat() for value in cutoffs.to_pylist())
+            entities = pc.count_distinct(spine[self.task.entity]).as_py()
+            positives = int(pc.sum(spine["target"]).as_py())
+            facts.append(
+                WindowFacts(
+                    name, days[0], days[-1], len(days), spine.num_rows, entities, positives, self.purged.get(name, 0)
+                )
+            )
+        return tuple(facts)
+
+
+def target_of(table: pa.Table) -> Floats:
+    """The target (n,) as float64."""
+    return np.asarray(table["target"].to_numpy(), np.float64)
+
+
+def _moment(value: datetime) -> pa.Scalar:
+    return pa.scalar(value, pa.timestamp("us"))
+
+
+def _zoned(zone: object) -> pa.DataType:
+    return pa.timestamp("us", str(zone))
+
+
+def _check_tables(task: Task, data: Dataset) -> None:
+    missing = [table for table in task.tables if table not in data.columns]
+    if missing:
+        raise DataError(f"{task.name} needs the table {missing[0]}, which the config does not map; see `rapport check`")
