@@ -61,7 +61,7 @@ def examine(
         mapping = config.tables.get(name)
         if mapping is None or any(source in config.sources and source not in opened for source in sources_of(mapping)):
             continue
-        table, found = map_table(engine, name, mapping, opened)
+        table, found = map_table(engine, name, mapping, config.sources)
         faults += found
         if table is not None:
             mapped[name] = table

@@ -106,9 +106,15 @@ def _found(name: str, text: str, folder: Path) -> tuple[Path, ...]:
         hint = f"; it is a folder: write {text}/*.parquet for the files in it" if path.is_dir() else ""
         raise DataError(f"source '{name}': there is no file {path}{hint}; correct `sources.{name}`")
     for file in files:
-        if "truth" in (part.lower() for part in file.parts[:-1]):
+        if "truth" in (part.lower() for part in _below(folder, file).parts[:-1]):
             raise DataError(f"source '{name}': {file} lies in a folder named truth, which no model may read")
     return tuple(files)
+
+
+def _below(folder: Path, file: Path) -> Path:
+    """Where a file really is, seen from the project's folder."""
+    real, base = file.resolve(), folder.resolve()
+    return real.relative_to(base) if real.is_relative_to(base) else real
 
 
 def _in_package(name: str, text: str) -> Path:

@@ -46,7 +46,7 @@ def map_table(
 ) -> tuple[MappedTable | None, list[Fault]]:
     """Resolve one table's mapping and define the view `mapped.<name>` of its raw canonical columns.
 
-    `sources` are the opened ones. Returns None for the table where nothing of it can be read.
+    `sources` are all names; those that this table reads are open. Returns None for the table where nothing of it can be read.
     """
     table, faults = TABLES[name], list[Fault]()
     try:
@@ -110,13 +110,13 @@ def resolve(text: str, available: Iterable[str]) -> tuple[exp.Expression, set[st
     if text in names:
         return exp.column(text, quoted=True), {text}
     try:
-        tree = sqlglot.parse_one(text, dialect="duckdb")
+        tree = sqlglot.parse_one(text, into=exp.Condition, dialect="duckdb")
     except sqlglot.errors.SqlglotError as error:
         raise DataError(f"`{text}` is neither a column of the source nor readable SQL{near(text, names)}") from error
     if isinstance(tree, exp.Column) and not tree.table and _matching(tree.name, names) is None:
         hint = near(tree.name, names) or f"; it has {_listed(names)}"
         raise DataError(f"the source has no column {text}{hint}")
-    forbidden = (exp.Query, exp.Block, exp.Alias, exp.Star, exp.AggFunc, exp.Window, exp.DDL, exp.Command)
+    forbidden = (exp.Query, exp.Block, exp.Star, exp.AggFunc, exp.Window)
     if tree.find(*forbidden) is not None:
         raise DataError(f"`{text}` is no plain expression over the columns of one row; use `query:` for anything else")
     touched = set[str]()
