@@ -1,4 +1,4 @@
-"""What every model of Rapport has in common: its interface, and how its parts are written as JSON.
+"""What every model of Rapport has in common: its words, and how its parts are written as JSON.
 
 Three numbers are never confused: the *raw score* (log-odds, unbounded), the *probability* (calibrated) and the
 *percentile* (rank among the scores of the calibration window, 0 to 100).
@@ -10,47 +10,16 @@ import json
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
-import pyarrow as pa
 from numpy.typing import NDArray
 
 from ..errors import ModelError
-from ..language.declarations import FeatureColumn
 
 Floats = NDArray[np.float64]
 
-_CREDENTIALS = re.compile(r"(://)[^/@\s]+(?=@)|(\b(?:user|password)\s*=\s*)(?:'[^']*'|[^\s;&']+)", re.IGNORECASE)
-
-
-class Classifier(Protocol):
-    """A fitted binary model: what scoring and explaining ask of it. Tables are snapshots in Arrow."""
-
-    @property
-    def columns(self) -> tuple[FeatureColumn, ...]:
-        """The features, in the order of the encoded matrix."""
-        ...
-
-    def encode(self, table: pa.Table) -> Floats:
-        """Features (n, p), C-contiguous."""
-        ...
-
-    def raw_score(self, table: pa.Table) -> Floats:
-        """Log-odds (n,)."""
-        ...
-
-    def predict(self, table: pa.Table) -> Floats:
-        """Calibrated probabilities (n,)."""
-        ...
-
-    def contributions(self, table: pa.Table) -> Floats:
-        """SHAP values (n, p + 1) that add up to the raw score; the last column is the bias."""
-        ...
-
-    def save(self, folder: Path) -> None:
-        """Write the model as text and JSON files into an existing folder."""
-        ...
+_CREDENTIALS = re.compile(r"(://[^:@/\s]*:)(?!\$\{)[^@\s]*(?=@)|(\bpassword\s*=\s*)(?:'[^']*'|(?!\$\{)[^\s;&']+)", re.I)
 
 
 def json_bytes(content: Any) -> bytes:
@@ -74,7 +43,7 @@ def read_json(path: Path) -> Any:
 
 
 def without_credentials(content: Any) -> Any:
-    """The same JSON values, with user names and passwords taken out of addresses and connection strings."""
+    """The same JSON values with passwords taken out of addresses and connection strings; `${VARIABLE}` may stay."""
     if isinstance(content, str):
         return _CREDENTIALS.sub(lambda match: f"{match[1] or match[2]}***", content)
     if isinstance(content, Mapping):

@@ -91,12 +91,11 @@ def test_there_is_nothing_in_it_but_text(folder: Path) -> None:
 
 
 def test_credentials_are_left_out() -> None:
-    assert without_credentials(
-        {"a": ["postgresql://u:p@h:1/d", 7, None], "b": "host=h user=u password='p q' port=1"}
-    ) == {
-        "a": ["postgresql://***@h:1/d", 7, None],
-        "b": "host=h user=*** password=*** port=1",
-    }
+    sources = {"a": ["postgresql://u:p@h:1/d", 7, None], "b": "host=h user=u password='p q' port=1"}
+    cleaned = {"a": ["postgresql://u:***@h:1/d", 7, None], "b": "host=h user=u password=*** port=1"}
+    assert without_credentials(sources) == cleaned
+    for harmless in ("postgresql://u:${PASSWORD}@h/d", "host=h password=${PASSWORD}", "postgresql://h/d"):
+        assert without_credentials(harmless) == harmless
     assert without_credentials("data/my@file.csv") == "data/my@file.csv"
 
 

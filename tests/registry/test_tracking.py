@@ -35,7 +35,7 @@ def test_a_run_keeps_what_was_logged(config: Config, tmp_path: Path) -> None:
     data = run.client.get_run(run.id)
     assert data.info.status == "FINISHED"
     assert data.data.params["learner.num_leaves"] == "15"
-    assert data.data.params["sources.till"] == "postgresql://***@db/till"
+    assert data.data.params["sources.till"] == "postgresql://me:***@db/till"
     assert data.data.params["p249"] == "249"
     assert data.data.params["long"].endswith("…")
     assert data.data.metrics["test.roc_auc"] == 0.8
@@ -50,7 +50,7 @@ def test_a_run_keeps_what_was_logged(config: Config, tmp_path: Path) -> None:
     files = {file.path for file in run.client.list_artifacts(run.id)}
     assert files == {"model_card.md", "config.json", "plots", "more", "a.txt"}
     folder = config.home / "mlruns" / "artifacts" / f"rapport.{config.name}.churn" / run.id / "artifacts"
-    assert json.loads((folder / "config.json").read_text()) == {"source": "postgresql://***@db/till"}
+    assert json.loads((folder / "config.json").read_text()) == {"source": "postgresql://me:***@db/till"}
 
 
 def test_trials_are_children(config: Config) -> None:
