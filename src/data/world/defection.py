@@ -146,3 +146,12 @@ def p_alive(p: Any, x: Any) -> Any:
         return 0.0 if x.known_gone else 1.0
     alive = x.weight * survival(x.elapsed, p.shape if x.used else 1)
     return alive / (alive + gone)
+
+
+@compiled
+def all_alive(people: Any, states: Any) -> Any:
+    """`p_alive` of persons (n,) in states (n,)."""
+    out = np.empty(people.size)
+    for i in range(people.size):
+        out[i] = p_alive(people[i], states[i])
+    return out

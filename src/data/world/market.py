@@ -62,8 +62,12 @@ class Campaigns(NamedTuple):
     last: list[int]
 
 
-def build_market(config: WorldConfig, seed: int) -> tuple[NDArray[Any], Campaigns]:
-    """The market of a world, one DAY record a day, and its calendar of campaigns."""
+def build_market(config: WorldConfig, seed: int, beyond: int = 0) -> tuple[NDArray[Any], Campaigns]:
+    """The market of a world, one DAY record a day, and its calendar of campaigns.
+
+    `beyond` days more than the world lasts are for futures that reach past its end; they change none before.
+    """
+    config = config.model_copy(update={"end": config.end + timedelta(days=beyond)})
     keys = root_keys(seed, 2**62, 16)
     market = np.zeros(config.days, DAY)
     market["season"], market["category_season"] = 1, 1
@@ -173,8 +177,8 @@ def campaign_tables(config: WorldConfig, market: NDArray[Any], campaigns: Campai
     return table, offers
 
 
-def offer_id(campaign: int, k: int) -> int:
-    """The id of a campaign's k-th offer."""
+def offer_id(campaign: Any, k: Any) -> Any:
+    """The id of a campaign's k-th offer (numbers or arrays)."""
     return (campaign + 1) * 10 + k
 
 

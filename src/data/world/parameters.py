@@ -48,7 +48,7 @@ class Buying(Frozen):
     """
 
     mean_rate: Positive = 0.048
-    shape: Positive = 0.75
+    shape: Positive = 0.85
     regular: bool = True
     size_spread: Rate = 0.45
     extras: Rate = 1.1
@@ -119,7 +119,7 @@ class Service(Frozen):
     contact_cost: Rate = 6.0
     visit_ratio: Rate = 0.3
     survey_rate: Rate = 0.0008
-    fall_day: int = Field(-1, description="first day of a planted fall of service quality; -1 for none")
+    fall_day: int = Field(default=-1, description="first day of a planted fall of service quality; -1 for none")
     fall_region: Annotated[int, Field(ge=0, le=5)] = 0
     fall_factor: Positive = 4.0
 
@@ -148,7 +148,9 @@ class Prospecting(Frozen):
     price_effect: Rate = 1.5
     patience_days: Positive = 110
     cohort_share: Share = 0.2
-    founders: Share = Field(0.12, description="share of the roots of the world who are customers before it starts")
+    founders: Share = Field(
+        default=0.12, description="share of the roots of the world who are customers before it starts"
+    )
 
 
 class Growth(Frozen):
@@ -176,7 +178,7 @@ class References(Frozen):
 
     rate: Rate = 0.0003
     spread: Rate = 1.2
-    stars: Share = Field(0.01, description="customers who are worth more as references than as buyers")
+    stars: Share = Field(default=0.01, description="customers who are worth more as references than as buyers")
     star_factor: Positive = 15.0
 
 
@@ -209,7 +211,9 @@ class WorldConfig(Frozen):
     end: date = date(2025, 1, 1)
     segments: Annotated[int, Field(ge=1, le=50)] = 5
     segment_noise: Rate = 0.6
-    new_segment_day: int = Field(-1, description="day from which one more segment forms among prospects; -1 for none")
+    new_segment_day: int = Field(
+        default=-1, description="day from which one more segment forms among prospects; -1 for none"
+    )
     new_segment_share: Share = 0.3
     switches: Switches = Switches()
     buying: Buying = Buying()

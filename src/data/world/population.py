@@ -7,7 +7,7 @@ quantile function, Phi the normal distribution function and s the person's segme
     hazard_i = hazard x exp(spread x z_drop)                           of leaving, a day
     size_i   = exp(size_spread x z_size) x size_s                      of a basket
     trait strengths = Phi(z), for regular, broad, referring, immune, tolerant
-    shape of the gaps: k_i = 1 + floor(7 regular^2)                    Erlang-k, 1 is Poisson
+    shape of the gaps: k_i = 1 + floor(6 regular^2.5)                  Erlang-k, 1 is Poisson
     v_ic = exp(profile_sc + spikes_i g_ic) normalised to mean 1        interest, g standard normal
 
 spikes_i = (0.3 + 1.4 (1 - broad_i)) x segment_noise: a narrow customer's interest has few peaks. Attributes are drawn
@@ -164,7 +164,7 @@ def _characters(config: WorldConfig, people: NDArray[Any]) -> NDArray[Any]:
     )
     for j, trait in enumerate(("regular", "broad", "referring", "immune", "tolerant"), start=3):
         people[trait] = phi[:, j]
-    people["shape"] = 1 + np.floor(7 * phi[:, 3] ** 2) * buying.regular
+    people["shape"] = 1 + np.floor(6 * phi[:, 3] ** 2.5) * buying.regular
     _attributes(people, keys)
     _behaviours(config, people, keys)
     interests = _interests(config, people, keys)

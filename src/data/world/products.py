@@ -23,10 +23,10 @@ Floats = NDArray[np.float64]
 CATALOGUE: dict[str, dict[str, float]] = {
     "pantry": {"coffee": 5.2, "pasta": 2.4, "snacks": 3.1, "wine": 7.5},
     "household": {"cleaning": 4.1, "laundry": 6.3, "paper": 3.6, "light": 8.9},
-    "beauty": {"skin_care": 9.8, "hair_care": 6.4, "fragrance": 24.0, "make_up": 11.5},
-    "fashion": {"basics": 12.0, "outerwear": 48.0, "shoes": 39.0, "accessories": 15.0},
-    "home": {"kitchen": 18.0, "bedding": 29.0, "garden": 16.0, "tools": 21.0},
-    "media": {"books": 9.9, "games": 26.0, "audio": 34.0, "toys": 14.5},
+    "beauty": {"skin_care": 9.8, "hair_care": 6.4, "fragrance": 17.0, "make_up": 11.5},
+    "fashion": {"basics": 12.0, "outerwear": 32.0, "shoes": 28.0, "accessories": 15.0},
+    "home": {"kitchen": 18.0, "bedding": 19.0, "garden": 16.0, "tools": 14.0},
+    "media": {"books": 9.9, "games": 18.0, "audio": 22.0, "toys": 14.5},
 }
 LINES = tuple(CATALOGUE)
 CATEGORIES = tuple(category for line in CATALOGUE.values() for category in line)

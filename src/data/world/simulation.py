@@ -109,12 +109,12 @@ def exit_survey(p: Any, x: Any, r: Any, t: Any, key: Any, k: Any) -> None:
 
 @compiled
 def buy(p: Any, x: Any, d: Any, goods: Any, r: Any, t: Any, f: Any, key: Any, mode: Any, k: Any) -> None:
-    """A visit at t + f, what it says about being alive, and the next gap."""
+    """A visit at t + f, what it says about being alive, and the next gap (no BG/NBD customer leaves at his first visit)."""
     visit(p, x, d, goods, r, t, f, key, mode, k)
     x.elapsed = 0.0
     x.weight = 1.0
     sign_of_life(x)
-    if p.p_drop > 0:
+    if p.p_drop > 0 and x.visits > 1:
         x.weight, x.left[1] = 1 - p.p_drop, p.p_drop
         if uniform(key, 207, x.visits) < p.p_drop:
             x.alive, x.cause = 0, 1
@@ -207,6 +207,7 @@ def _stamp() -> str:
     return digest.hexdigest()
 
 
+#: part of what numba knows a compiled entry point by (see _compile_history)
 STAMP = _stamp()
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .blocks import Block, World
@@ -45,7 +46,7 @@ class Clock:
         self.days = float(world.config.days)
         self.opening_hours = not world.config.dropout.at_purchase
 
-    def at(self, day: Any) -> NDArray[Any]:
+    def at(self, day: Any) -> Any:
         """datetime64[us]; NaN becomes NaT. Within a day the order of events is kept."""
         day = np.asarray(day, float)
         whole = np.floor(day)
@@ -117,7 +118,7 @@ def block_tables(world: World, block: Block, kept: NDArray[np.bool_], numbers: N
     numbers.customers += int((ids.customer > 0).sum())
     numbers.prospects += int((ids.prospect > 0).sum())
     numbers.contacts += len(tables["contacts"])
-    return {name: table for name, table in tables.items()}
+    return tables
 
 
 class Ids:
@@ -133,8 +134,8 @@ class Ids:
     def prospect_names(self, person: NDArray[Any]) -> pa.Array:
         """Prospect ids of persons, missing where a person is none."""
         numbers = self.prospect[person]
-        names = np.char.add("P", np.char.zfill(numbers.astype("U7"), 7))
-        return pa.array(names.tolist(), pa.string(), mask=numbers == 0)
+        digits = pc.utf8_lpad(pa.array(numbers, pa.int64(), mask=numbers == 0).cast(pa.string()), 7, "0")
+        return pc.binary_join_element_wise("P", digits, "")
 
     def customers(self, person: NDArray[Any]) -> pa.Array:
         """Customer ids of persons, missing where a person is none."""
@@ -229,14 +230,14 @@ def _returns(block: Block, lines: Rows, ids: Ids, clock: Clock) -> pa.Table:
 
 def _payments(block: Block, bills: Rows, ids: Ids, clock: Clock) -> pa.Table:
     keys = np.ascontiguousarray(block.people["key"][bills.person])
-    due = np.floor(bills.day) + 15 - 1e-9
+    due = clock.plain(np.floor(bills.day) + 15) - np.timedelta64(1, "us")
     habit = 6 * uniforms(keys, 301)
     paid = bills.day + 1 + habit + 12 * uniforms(keys, 302, bills.whole("order")) ** 2
     paid = np.where((bills["unpaid"] == 1) | (paid >= clock.days), np.nan, paid)
     return pa.table(
         {
             "customer_id": ids.customers(bills.person),
-            "due_at": stamps(clock.plain(due)),
+            "due_at": stamps(due),
             "paid_at": stamps(clock.at(paid)),
             "amount": pa.array(money(bills["amount"])),
         }
@@ -296,7 +297,7 @@ def _contacts(
         {
             "contact_id": pa.array(base[person] + contacts.whole("number"), pa.int64()),
             "customer_id": pa.array(customer, pa.int64(), mask=customer == 0),
-            "prospect_id": pa.array(np.where(prospect, names.to_numpy(zero_copy_only=False), None), pa.string()),
+            "prospect_id": pc.if_else(pa.array(prospect), names, pa.scalar(None, pa.string())),
             "at": stamps(clock.at(contacts.day)),
             "campaign_id": pa.array(campaign + 1, pa.int64()),
             "offer_id": pa.array(offer_id(campaign, contacts.whole("offer")), pa.int64()),

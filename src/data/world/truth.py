@@ -1,0 +1,284 @@
+"""The truth of a written world: true probabilities at any cutoff, and who people really are.
+
+`Truth(folder)` reads `truth/world.json` and lives the world again up to the cutoffs (same seed, same step, so the same
+states), then asks foresight.py for the futures. A true probability knows every latent trait and the whole history up
+to the cutoff, and not what nobody can know: whether a silent customer is alive is weighed by the filter
+(defection.py). With `sees_all=True` it knows that too. The calendar of the market (prices, competitors, campaigns) is
+known to it in either case.
+
+All methods return Arrow tables with a column `cutoff` (timestamp, UTC) and, beside each probability, the standard
+error of the draws, `..._se`. A cutoff is a midnight (or a date, which means its first moment); with it `day` numbers
+the days since the start of the world.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ...errors import DataError
+from .blocks import Block, World, live_block
+from .chance import Floats
+from .defection import all_alive
+from .foresight import OUTCOMES, foresee
+from .market import CAMPAIGN_KINDS, DISCOUNTS, build_market
+from .parameters import CAUSES, world_config
+from .products import CATEGORIES, N_CATEGORIES
+from .simulation import Ints, Records
+from .state import CUSTOMER, FUTURE, PROSPECT, SILENT
+from .write import STEP_VERSION
+
+#: futures may reach so many days past the end of the world
+BEYOND = 400
+Cutoff = date | datetime
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Some persons of a block at one cutoff: their latent records, their states, their ids."""
+
+    day: int
+    cutoff: datetime
+    people: Records
+    states: Records
+    ids: pa.Array
+
+
+class Truth:
+    """The truth beside a written world."""
+
+    def __init__(self, folder: str | Path) -> None:
+        self.folder = Path(folder)
+        path = self.folder / "truth" / "world.json"
+        if not path.is_file():
+            raise DataError(f"{self.folder} holds no truth; write a world with: rapport world {self.folder}")
+        described = json.loads(path.read_text(encoding="utf-8"))
+        if described["step_version"] != STEP_VERSION:
+            raise DataError(
+                f"{self.folder} was written by another version of the world ({described['step_version']}, this is "
+                f"{STEP_VERSION}); write it again"
+            )
+        config = world_config(described["parameters"])
+        self.world = World.of(config, described["customers"], described["seed"])
+        self._market = build_market(config, described["seed"], BEYOND)[0]
+        self._people = pq.read_table(path.parent / "people.parquet")
+
+    # ------------------------------------------------------------------------------ who they are
+    def people(self) -> pa.Table:
+        """One row a person: ids, segment, strengths of the five traits, rates, response to contacts, trouble."""
+        return self._people
+
+    def turns(self) -> pa.Table:
+        """What happened to customers: left (with the cause), came_back, trouble, life_event, referred."""
+        return pq.read_table(self.folder / "truth" / "turns.parquet")
+
+    # ------------------------------------------------------------------------------ probabilities
+    def silence(
+        self, cutoffs: Sequence[Cutoff], horizons: Sequence[int], *, draws: int = 8, sees_all: bool = False,
+        customers: Sequence[int] | None = None,
+    ) -> pa.Table:  # fmt: skip
+        """P(no purchase in (cutoff, cutoff + h]) of every customer, a row for each horizon; and P(alive) at the cutoff.
+
+        Columns customer_id, cutoff, horizon, probability, probability_se, p_alive.
+        """
+        days = np.array(sorted(horizons), np.int64)
+
+        def one(seen: Seen) -> pa.Table:
+            result, _ = self._foresee(seen, days, draws=draws, mode=SILENT, sees_all=sees_all)
+            alive = all_alive(seen.people, seen.states)
+            return _long(seen, "customer_id", days, result.mean, result.error, p_alive=np.repeat(alive, days.size))
+
+        return self._collect(cutoffs, int(days[-1]), CUSTOMER, one, customers)
+
+    def conversion(self, cutoffs: Sequence[Cutoff], horizons: Sequence[int], *, draws: int = 16) -> pa.Table:
+        """P(contract in (cutoff, cutoff + h]) of every prospect who has none yet: prospect_id, cutoff, horizon, ..."""
+        days = np.array(sorted(horizons), np.int64)
+
+        def one(seen: Seen) -> pa.Table:
+            result, _ = self._foresee(seen, days, draws=draws, mode=SILENT)
+            return _long(seen, "prospect_id", days, result.mean, result.error)
+
+        return self._collect(cutoffs, int(days[-1]), PROSPECT, one)
+
+    def categories(
+        self, cutoffs: Sequence[Cutoff], horizon: int, *, draws: int = 50, customers: Sequence[int] | None = None
+    ) -> pa.Table:
+        """P(category bought in (cutoff, cutoff + h]) of every customer and category."""
+        days = np.array([horizon], np.int64)
+
+        def one(seen: Seen) -> pa.Table:
+            _, result = self._foresee(seen, days, draws=draws, mode=FUTURE, categories=True)
+            n = len(seen.ids)
+            return pa.table(
+                {
+                    "customer_id": seen.ids.take(pa.array(np.repeat(np.arange(n), N_CATEGORIES))),
+                    "cutoff": _moments(seen, n * N_CATEGORIES),
+                    "category": pa.array(list(CATEGORIES) * n, pa.string()),
+                    "probability": result.mean.ravel(),
+                    "probability_se": result.error.ravel(),
+                }
+            )
+
+        return self._collect(cutoffs, horizon, CUSTOMER, one, customers)
+
+    def futures(
+        self, cutoffs: Sequence[Cutoff], horizon: int = 365, *, draws: int = 50, salt: int = 1, sees_all: bool = False,
+        customers: Sequence[int] | None = None,
+    ) -> pa.Table:  # fmt: skip
+        """Expectations over re-simulated futures of every customer: a column (and its _se) for each of OUTCOMES.
+
+        buys is P(at least one purchase), margin the expected margin of all purchases, leaves P(gone at the end, alive
+        before). Futures of different `salt` are independent.
+        """
+        days = np.array([horizon], np.int64)
+
+        def one(seen: Seen) -> pa.Table:
+            result, _ = self._foresee(seen, days, draws=draws, mode=FUTURE, salt=salt, sees_all=sees_all)
+            columns = {"customer_id": seen.ids, "cutoff": _moments(seen, len(seen.ids))}
+            for j, name in enumerate(OUTCOMES):
+                if name != "converts":
+                    columns[name] = pa.array(result.mean[:, j])
+                    columns[f"{name}_se"] = pa.array(result.error[:, j])
+            return pa.table(columns)
+
+        return self._collect(cutoffs, horizon, CUSTOMER, one, customers)
+
+    def causes(self, cutoffs: Sequence[Cutoff], *, customers: Sequence[int] | None = None) -> pa.Table:
+        """Who has left, and why: the fact (`gone`, `cause`), and what the history allows to know of it.
+
+        p_gone is P(gone | history, traits); p_<cause> is P(cause | gone, history, traits), missing where p_gone is 0.
+        """
+
+        def one(seen: Seen) -> pa.Table:
+            left = seen.states["left"]
+            total = left.sum(axis=1)
+            with np.errstate(invalid="ignore", divide="ignore"):
+                shares = left / total[:, None]
+            alive = all_alive(seen.people, seen.states)
+            gone = seen.states["alive"] == 0
+            names = np.array([*CAUSES, None], object)
+            columns = {
+                "customer_id": seen.ids,
+                "cutoff": _moments(seen, len(seen.ids)),
+                "gone": pa.array(gone),
+                "cause": pa.array(names[np.where(gone, seen.states["cause"], len(CAUSES))], pa.string()),
+                "p_gone": pa.array(1 - alive),
+            }
+            columns |= {
+                f"p_{name}": pa.array(shares[:, c], mask=np.isnan(shares[:, c])) for c, name in enumerate(CAUSES)
+            }
+            return pa.table(columns)
+
+        return self._collect(cutoffs, 0, CUSTOMER, one, customers)
+
+    def effects(
+        self, cutoffs: Sequence[Cutoff], kind: str, horizon: int = 21, *, draws: int = 8,
+        category: str | None = None, customers: Sequence[int] | None = None,
+    ) -> pa.Table:  # fmt: skip
+        """What each offer of a campaign of that kind does: P(purchase within h | treated at the cutoff) and | held out.
+
+        A row for each customer and offer (0, 1, 2 with the discounts of market.DISCOUNTS): probability_treated,
+        probability_held_out, effect, effect_se. Other campaigns go on as planned, but for one on the day itself.
+        For customers who have left this is the probability of coming back, for those who may have, the mixture.
+        """
+        if kind not in CAMPAIGN_KINDS[:4]:
+            raise DataError(f"no offers of kind '{kind}' are made to customers; known: {', '.join(CAMPAIGN_KINDS[:4])}")
+        number, days = CAMPAIGN_KINDS.index(kind), np.array([horizon], np.int64)
+        place = CATEGORIES.index(category) if category else -1
+
+        def one(seen: Seen) -> pa.Table:
+            held, _ = self._foresee(seen, days, draws=draws, mode=SILENT, quiet=True)
+            parts = []
+            for offer, discount in enumerate(DISCOUNTS[number]):
+                force = np.array([number, offer, place, discount], float)
+                treated, _ = self._foresee(seen, days, draws=draws, mode=SILENT, quiet=True, force=force)
+                error = np.hypot(treated.error, held.error)[:, 0]
+                columns = {
+                    "customer_id": seen.ids,
+                    "cutoff": _moments(seen, len(seen.ids)),
+                    "offer": pa.array(np.full(len(seen.ids), offer)),
+                    "probability_treated": pa.array(1 - treated.mean[:, 0]),
+                    "probability_held_out": pa.array(1 - held.mean[:, 0]),
+                    "effect": pa.array(held.mean[:, 0] - treated.mean[:, 0]),
+                    "effect_se": pa.array(error),
+                }
+                parts.append(pa.table(columns))
+            return pa.concat_tables(parts)
+
+        return self._collect(cutoffs, horizon, CUSTOMER, one, customers)
+
+    # ------------------------------------------------------------------------------ how
+    def _foresee(self, seen: Seen, days: Ints, *, quiet: bool = False, **how: Any) -> Any:
+        market = self._market
+        if quiet:
+            market = market.copy()
+            market["campaign"][seen.day] = -1
+        world = self.world
+        return foresee(seen.people, seen.states, market, world.goods, world.rules, seen.day, days, **how)
+
+    def _collect(
+        self, cutoffs: Sequence[Cutoff], horizon: int, phase: int, one: Callable[[Seen], pa.Table],
+        ids: Sequence[int] | None = None,
+    ) -> pa.Table:  # fmt: skip
+        wanted = sorted({self._day(cutoff, horizon): cutoff for cutoff in cutoffs})
+        parts = [one(seen) for seen in self._seen(np.array(wanted, np.int64), phase, ids) if len(seen.ids)]
+        if not parts:
+            raise DataError("nobody was there at these cutoffs; take later ones")
+        return pa.concat_tables(parts)
+
+    def _day(self, cutoff: Cutoff, horizon: int) -> int:
+        start = datetime.combine(self.world.config.start, datetime.min.time())
+        moment = cutoff if isinstance(cutoff, datetime) else datetime.combine(cutoff, datetime.min.time())
+        day, rest = divmod(moment - start, timedelta(days=1))
+        if rest:
+            raise DataError(f"the truth is known at midnights (UTC); {moment} is none")
+        if not 0 <= day <= self.world.config.days or day + horizon > self.world.config.days + BEYOND:
+            raise DataError(f"{moment:%Y-%m-%d} with a horizon of {horizon} days lies outside this world")
+        return day
+
+    def _seen(self, days: Ints, phase: int, ids: Sequence[int] | None) -> Iterator[Seen]:
+        name = "customer_id" if phase == CUSTOMER else "prospect_id"
+        known = self._people.filter(pc.is_valid(self._people[name]))
+        if ids is not None:
+            known = known.filter(pc.is_in(known[name], pa.array(ids, known[name].type)))
+        start = datetime.combine(self.world.config.start, datetime.min.time())
+        blocks = known["block"].to_numpy()
+        for number in np.unique(blocks):
+            part = known.filter(pa.array(blocks == number))
+            place = part["place"].to_numpy()
+            block: Block = live_block(self.world, int(number), days, keep=False)
+            for j, day in enumerate(days):
+                states = block.saved[place, j]
+                here = np.flatnonzero((states["phase"] == phase) & ((phase == CUSTOMER) | (states["stage"] < 3)))
+                yield Seen(
+                    int(day),
+                    start + timedelta(days=int(day)),
+                    block.people[place[here]],
+                    states[here],
+                    part[name].combine_chunks().take(pa.array(here)),
+                )
+
+
+def _moments(seen: Seen, n: int) -> pa.Array:
+    return pa.array(np.full(n, np.datetime64(seen.cutoff, "us")), pa.timestamp("us"))
+
+
+def _long(seen: Seen, name: str, days: Ints, mean: Floats, error: Floats, **more: Floats) -> pa.Table:
+    n = len(seen.ids)
+    columns = {
+        name: seen.ids.take(pa.array(np.repeat(np.arange(n), days.size))),
+        "cutoff": _moments(seen, n * days.size),
+        "horizon": pa.array(np.tile(days, n)),
+        "probability": pa.array(mean.ravel()),
+        "probability_se": pa.array(error.ravel()),
+    }
+    return pa.table(columns | {key: pa.array(value) for key, value in more.items()})
