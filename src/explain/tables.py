@@ -23,14 +23,17 @@ from ..errors import ModelError
 from .tables_bins import Binning, bin_rows
 from .tables_build import ProgramBuilder
 from .tables_cut import table_cells
-from .tables_kernels import FILL_TILE, MAX_BITS, MAX_NODES, REACH, SCORE, Workspace, run
+from .tables_kernels import run
+from .tables_program import TILE, Steps, Workspace
 from .tables_results import Members, TopGroups, worst_gap, write_matrix, write_top
 from .trees import Forest, TablesDoNotApply, parse_forest
 
 if TYPE_CHECKING:
     from lightgbm import Booster
 
-CHUNK = 4096
+Floats = NDArray[np.float64]
+CHUNK = 16_384  # rows that are looked up in a table before the next table is fetched into the cache
+CHUNK_BYTES = 32e6  # of memory for a chunk at most: wide models have shorter ones
 BITS = 10  # of the longest key with a table of its own, memory permitting
 TOLERANCE = 1e-8  # of additivity, relative
 
@@ -49,17 +52,17 @@ class TreeTables:
         self.num_features = forest.num_features
         self.bias = forest.expected_value
         self.bits = _affordable_bits(forest, memory_limit_mb)
+        self.leaves = sum(len(tree.leaf_value) for tree in forest.trees)
         binning = Binning(forest)
         builder = ProgramBuilder(forest, binning, self.bits)
         self._columns = binning.columns
-        self._program = builder.build()
         self._used = builder.used
-        self._levels = builder.levels
-        self.leaves = sum(len(tree.leaf_value) for tree in forest.trees)
-        self._splits = max((tree.splits for tree in forest.trees), default=0)
-        code = self._program.operations[:, 0]
-        self._score_operations = self._program.operations[code <= SCORE]
-        self._contribution_operations = self._program.operations[(code != REACH) & (code != SCORE)]
+        self._sizes = builder.sizes
+        self._program = builder.program()
+        self._score_steps = builder.steps(contributions=False)
+        self._all_steps = builder.steps(contributions=True)
+        longest = int(CHUNK_BYTES / self._sizes.bytes_a_row)
+        self._chunk = CHUNK if longest >= CHUNK else max(longest // TILE * TILE, TILE)
 
     @classmethod
     def from_booster(cls, model: Booster | str, *, memory_limit_mb: int = 512) -> TreeTables:
@@ -74,23 +77,20 @@ class TreeTables:
     @property
     def memory_mb(self) -> float:
         """Size of the tables in MB."""
-        program = self._program
-        return sum(part.nbytes for part in (program.tables, program.scores, program.operations, *program.leaves)) / 1e6
+        return (self._program.tables.nbytes + self._all_steps.operation.nbytes) / 1e6
 
-    def raw_score(self, X: ArrayLike) -> NDArray[np.float64]:
+    def raw_score(self, X: ArrayLike) -> Floats:
         """Raw scores (n,): those of Booster.predict(raw_score=True), to the bit."""
         matrix = self._matrix(X)
         out = np.empty(len(matrix))
 
         def work(first: int, rows: int, w: Workspace) -> None:
-            w.score[:rows] = 0.0
-            run(self._score_operations, rows, self._program, w)
-            out[first : first + rows] = w.score[:rows]
+            out[first : first + rows] = w.total[-1, :rows]
 
-        self._run(matrix, work)
+        self._run(matrix, self._score_steps, work)
         return out
 
-    def contributions(self, X: ArrayLike) -> NDArray[np.float64]:
+    def contributions(self, X: ArrayLike) -> Floats:
         """Contributions of all features to the raw score, (n, p + 1); the last column is the bias.
 
         Raises ModelError if a row's contributions do not add up to its raw score.
@@ -99,10 +99,10 @@ class TreeTables:
         out = np.empty((len(matrix), self.num_features + 1))
 
         def work(first: int, rows: int, w: Workspace) -> None:
-            self._explain(rows, w)
+            self._check(rows, w)
             write_matrix(w.total, self._used, self.bias, first, rows, out)
 
-        self._run(matrix, work)
+        self._run(matrix, self._all_steps, work)
         return out
 
     def top_groups(self, X: ArrayLike, groups: ArrayLike, k: int) -> TopGroups:
@@ -118,72 +118,54 @@ class TreeTables:
         top = TopGroups.empty(len(matrix), k)
 
         def work(first: int, rows: int, w: Workspace) -> None:
-            self._explain(rows, w)
+            self._check(rows, w)
             write_top(w.total, members, np.empty((len(members.group), rows)), first, rows, top)
-            top.raw_score[first : first + rows] = w.score[:rows]
+            top.raw_score[first : first + rows] = w.total[-1, :rows]
 
-        self._run(matrix, work)
+        self._run(matrix, self._all_steps, work)
         return top
 
-    def _explain(self, rows: int, w: Workspace) -> None:
-        w.score[:rows] = 0.0
-        w.total[:] = 0.0
-        run(self._program.operations, rows, self._program, w)
-        gap = worst_gap(w.total, w.score, self.bias, w.filled[0], rows)
+    def _check(self, rows: int, w: Workspace) -> None:
+        """Assert that contributions and bias add up to the score, which has tables of its own."""
+        gap = worst_gap(w.total[:-1], w.total[-1], self.bias, np.empty(rows), rows)
         if not gap <= TOLERANCE:
             raise ModelError(
                 f"contributions do not add up to the raw score: they are off by {gap:.1e}, where {TOLERANCE:.0e} is "
                 "allowed; do not use these reasons, and report the model with a row that shows it"
             )
 
-    def _matrix(self, X: ArrayLike) -> NDArray[np.float64]:
+    def _matrix(self, X: ArrayLike) -> Floats:
         matrix = np.ascontiguousarray(X, dtype=np.float64)
         if matrix.ndim != 2 or matrix.shape[1] != self.num_features:
             raise ModelError(f"the model has {self.num_features} features; the matrix has the shape {matrix.shape}")
         return matrix
 
-    def _run(self, X: NDArray[np.float64], work: Callable[[int, int, Workspace], None]) -> None:
-        """Bin the rows chunk by chunk and hand each chunk to `work`, on as many threads as there are and as pay."""
+    def _run(self, X: Floats, steps: Steps, work: Callable[[int, int, Workspace], None]) -> None:
+        """Take the rows through the steps, chunk by chunk, on as many threads as there are and as pay off."""
         rows = len(X)
-        threads = max(1, min(self.threads, -(-rows // CHUNK)))
+        size = min(self._chunk, rows)
+        threads = max(1, min(self.threads, -(-rows // max(size, 1))))
         spare: SimpleQueue[Workspace] = SimpleQueue()
         for _ in range(threads):
-            spare.put(self._workspace(min(rows, CHUNK)))
+            spare.put(Workspace.allocate(self._sizes, size))
 
         def chunk(first: int) -> None:
             w = spare.get()
-            size = min(CHUNK, rows - first)
-            bin_rows(X, first, size, self._columns, w.bins)
-            work(first, size, w)
-            spare.put(w)
+            try:
+                n = min(size, rows - first)
+                bin_rows(X, first, n, self._columns, w.bins)
+                run(steps, self._program, n, w)
+                work(first, n, w)
+            finally:
+                spare.put(w)
 
         if threads == 1:
-            for first in range(0, rows, CHUNK):
+            for first in range(0, rows, max(size, 1)):
                 chunk(first)
             return
         with ThreadPoolExecutor(threads) as pool:
-            for _ in pool.map(chunk, range(0, rows, CHUNK)):
+            for _ in pool.map(chunk, range(0, rows, size)):
                 pass
-
-    def _workspace(self, rows: int) -> Workspace:
-        table = 1 << (2 * rows - 1).bit_length()
-        return Workspace(
-            bins=np.empty((len(self._columns.feature), rows), np.uint8),
-            condition=np.empty((self._splits, rows), np.uint8),
-            reached=np.empty((self._levels, rows), np.uint8),
-            met=np.empty((self._levels, rows), np.uint32),
-            place=np.empty(rows, np.uint16),
-            key=np.empty(rows, np.uint32),
-            row_of=np.empty(rows, np.uint32),
-            seen_key=np.empty(table, np.uint32),
-            seen_row=np.empty(table, np.int32),
-            distinct=np.empty(rows, np.uint32),
-            filled=np.empty((MAX_BITS + 8, rows)),
-            product=np.empty((MAX_NODES, FILL_TILE)),
-            meets=np.empty((MAX_BITS, FILL_TILE)),
-            score=np.empty(rows),
-            total=np.empty((len(self._used), rows)),
-        )
 
 
 def _affordable_bits(forest: Forest, memory_limit_mb: int) -> int:

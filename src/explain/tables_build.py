@@ -1,174 +1,212 @@
-"""From a forest to its program: cut every tree into sub-trees, and plan a table for each.
+"""From a forest to its program: cut every tree into sub-trees, and plan tables for each.
 
 The depth-first walk below a tree's root goes down until what is left of the path and of the sub-tree fits into the key
 of one table: a bit for each distinct feature on the path, and one for each split of the sub-tree. Keys of at most
-`bits` bits get a table that is filled now ("dense"); longer ones (leaves far down) are filled for the keys that a chunk
-of rows brings ("lazy").
+`bits` bits get tables for all of their values now; longer ones (leaves far down) get them chunk by chunk, for the keys
+that are met. Leaf values, whose sum is the score, have tables too; there, one bit stands for the whole path.
 """
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .tables_bins import Binning
-from .tables_cut import children, leaf_values, share, splits_below, walk
-from .tables_kernels import (
-    CATEGORY,
-    CATEGORY_OR,
-    DENSE,
-    LAZY,
+from .tables_cut import LeafList, Path, children, leaf_values, leaves_below, share, splits_below, walk
+from .tables_fill import fill_tables, gauss_legendre
+from .tables_program import (
+    ADD,
+    ADD_2,
+    ADD_4,
+    FILL,
+    KEY,
+    LONG_KEY,
+    LOOK_UP,
     MAX_BITS,
-    MAX_NODES,
     MEET,
     MEET_AGAIN,
     NUMERIC,
-    REACH,
-    SCORE,
+    OR_BIT,
+    TAKE_BIT,
     WIDTH,
-    Leaves,
     Program,
-    Quadrature,
-    fill_tables,
+    Sizes,
+    Steps,
 )
 from .trees import Forest, TablesDoNotApply, Tree
 
-SCORE_BITS = 9  # splits of a sub-tree in a table of leaf values
-LAZY_SPLITS = 3  # of a sub-tree that is filled lazily
+BLOCK = 4  # trees
+SCORE_SPLITS = 9  # of a sub-tree in a table of leaf values
+LONG_SPLITS = 3  # of a sub-tree with a long key
 MAX_DEPTH = 400
-Path = dict[int, tuple[float, int, int]]  # by feature: z, and the bits of the key that must be 1 and 0
+Operation = tuple[int, ...]
 
 
 @dataclass
-class _LeafList:
-    """`Leaves` in the making."""
+class _Block:
+    """A block of trees in the making. The first part is that of the conditions, then of the keys, tree by tree."""
 
-    value: list[float] = field(default_factory=list)
-    start: list[int] = field(default_factory=lambda: [0])
-    ratio: list[float] = field(default_factory=list)
-    ones: list[int] = field(default_factory=list)
-    zeros: list[int] = field(default_factory=list)
-    slot: list[int] = field(default_factory=list)
+    look_ups: list[Operation] = field(default_factory=list)
+    trees: list[tuple[list[Operation], list[Operation], list[Operation]]] = field(default_factory=list)
+    adds: dict[int, list[int]] = field(default_factory=lambda: defaultdict(list))  # row of totals: key, offset, ...
+    fills: list[Operation] = field(default_factory=list)
+    keys: int = 0
 
-    def add(self, leaves: list[tuple[float, Path]], slots: dict[int, int]) -> tuple[int, int]:
-        """Append the leaves of a sub-tree; return the first one's number and their count."""
-        first = len(self.value)
-        for value, path in leaves:
-            self.value.append(value)
-            for feature, (ratio, ones, zeros) in path.items():
-                self.ratio.append(ratio)
-                self.ones.append(ones)
-                self.zeros.append(zeros)
-                self.slot.append(slots[feature])
-            self.start.append(len(self.slot))
-        return first, len(leaves)
+    def first_part(self, contributions: bool) -> list[Operation]:
+        """Conditions and keys; those that only contributions need can be left out."""
+        steps = list(self.look_ups)
+        for conditions, score_keys, keys in self.trees:
+            steps += conditions + score_keys + (keys if contributions else [])
+        return steps
 
-    def arrays(self) -> Leaves:
-        return Leaves(
-            np.array(self.value, np.float64),
-            np.array(self.start, np.int64),
-            np.array(self.ratio, np.float64),
-            np.array(self.ones, np.uint32),
-            np.array(self.zeros, np.uint32),
-            np.array(self.slot, np.int64),
-        )
-
-
-def gauss_legendre() -> Quadrature:
-    """Nodes and weights on [0, 1] for every number of nodes that a key can need."""
-    node, weight = np.zeros((MAX_NODES + 1, MAX_NODES)), np.zeros((MAX_NODES + 1, MAX_NODES))
-    for q in range(1, MAX_NODES + 1):
-        x, w = np.polynomial.legendre.leggauss(q)
-        node[q, :q], weight[q, :q] = (x + 1) / 2, w / 2
-    return Quadrature(node, weight)
+    def second_part(self, rows: Sequence[int]) -> list[Operation]:
+        """Tables added to some rows of the totals, as many as possible at a time."""
+        steps = []
+        for row in rows:
+            pairs = self.adds.get(row, [])
+            at = 0
+            for code, tables in ((ADD_4, 4), (ADD_2, 2), (ADD, 1)):
+                while len(pairs) - at >= 2 * tables:
+                    steps.append((code, row, *pairs[at : at + 2 * tables]))
+                    at += 2 * tables
+        return steps
 
 
 class ProgramBuilder:
-    """Writes the program of a forest; `build` returns it. Tables take keys of at most `bits` bits."""
+    """Writes the program of a forest. Tables have keys of at most `bits` bits."""
 
     def __init__(self, forest: Forest, binning: Binning, bits: int) -> None:
-        self.forest, self.binning, self.bits = forest, binning, bits
-        used = {int(feature) for tree in forest.trees for feature in tree.split_feature}
-        self.used = np.array(sorted(used), np.int64)
-        self.levels = 1
-        self._row = {feature: row for row, feature in enumerate(sorted(used))}
-        self._operations: list[tuple[int, ...]] = []
-        self._flags: list[np.ndarray] = [np.zeros(256, np.uint8)]
+        self.binning, self.bits = binning, bits
+        used = sorted({int(feature) for tree in forest.trees for feature in tree.split_feature})
+        self.used = np.array(used, np.int64)
+        self._row = {feature: row for row, feature in enumerate(used)}
+        self._score_row = len(used)
+        self._words: list[NDArray[np.uint8]] = []
         self._conditions: list[int] = []
-        self._scores: list[np.ndarray] = [np.zeros(0)]
-        self._score_size = 0
         self._slots: list[int] = []
-        self._dense: list[tuple[int, ...]] = []
+        self._values: list[tuple[int, NDArray[np.float64]]] = []  # offset and content of tables of leaf values
+        self._dense: list[tuple[int, int, int, int, int]] = []  # what `fill_tables` takes
         self._table_size = 0
-        self._dense_leaves, self._lazy_leaves = _LeafList(), _LeafList()
+        self._leaves, self._long_leaves = LeafList(), LeafList()
+        self._levels = 1
+        self._blocks = [self._block(forest.trees[at : at + BLOCK]) for at in range(0, len(forest.trees), BLOCK)]
+        self.sizes = Sizes(
+            columns=len(binning.columns.feature),
+            conditions=max((tree.splits for tree in forest.trees), default=0),
+            words=max((len(block.look_ups) for block in self._blocks), default=0),
+            levels=self._levels,
+            keys=max((block.keys for block in self._blocks), default=0),
+            long_keys=max((len(block.fills) for block in self._blocks), default=0),
+            totals=len(used) + 1,
+        )
 
-    def build(self) -> Program:
-        """Walk all trees, then fill the dense tables."""
-        for tree in self.forest.trees:
-            self._write_conditions(tree)
-            below = splits_below(tree)
-            self._write_scores(tree, below)
-            if tree.splits:
-                self._write_contributions(tree, below)
-        quadrature = gauss_legendre()
+    def program(self) -> Program:
+        """All tables, filled."""
         tables = np.zeros(self._table_size)
-        dense = np.array(self._dense, np.int64).reshape(-1, 5)
-        fill_tables(dense, self._dense_leaves.arrays(), quadrature, tables)
+        for offset, values in self._values:
+            tables[offset : offset + len(values)] = values
+        quadrature = gauss_legendre()
+        fill_tables(np.array(self._dense, np.int64).reshape(-1, 5), self._leaves.arrays(), quadrature, tables)
         return Program(
-            operations=np.array([[*op, *[0] * (WIDTH - len(op))] for op in self._operations], np.int64).reshape(
-                -1, WIDTH
-            ),
-            flags=np.concatenate(self._flags),
+            words=np.concatenate([*self._words, np.zeros(0, np.uint8)]),
             conditions=np.array(self._conditions, np.int64),
-            scores=np.concatenate(self._scores),
             tables=tables,
             slots=np.array(self._slots, np.int64),
-            leaves=self._lazy_leaves.arrays(),
+            leaves=self._long_leaves.arrays(),
             quadrature=quadrature,
         )
 
-    def _write_conditions(self, tree: Tree) -> None:
+    def steps(self, *, contributions: bool) -> Steps:
+        """The steps for scores alone, or for scores and contributions."""
+        operations: list[Operation] = []
+        edges = []
+        for block in self._blocks:
+            first = len(operations)
+            operations += block.first_part(contributions)
+            second = len(operations)
+            operations += block.second_part([self._score_row])
+            if contributions:
+                operations += block.second_part(range(self._score_row)) + block.fills
+            edges.append((first, second, len(operations)))
+        lines = np.zeros((len(operations), WIDTH), np.int64)
+        for line, operation in zip(lines, operations, strict=True):
+            line[: len(operation)] = operation
+        return Steps(lines, np.array(edges, np.int64).reshape(-1, 3))
+
+    def _block(self, trees: Sequence[Tree]) -> _Block:
+        block = _Block()
+        word_of: dict[int, tuple[int, int]] = {}  # column of bins: its word with room, and how many bits are taken
+        for tree in trees:
+            conditions = self._tree_conditions(tree, block, word_of)
+            score_keys: list[Operation] = []
+            keys: list[Operation] = []
+            below = splits_below(tree)
+            self._write_scores(tree, below, block, score_keys)
+            if tree.splits:
+                self._write_contributions(tree, below, block, keys)
+            block.trees.append((conditions, score_keys, keys))
+        return block
+
+    def _tree_conditions(self, tree: Tree, block: _Block, word_of: dict[int, tuple[int, int]]) -> list[Operation]:
+        """One condition for each split. Categorical ones take a bit of a word each, eight on a column to a word."""
+        steps: list[Operation] = []
         for split in range(tree.splits):
-            if tree.categorical[split]:
-                for i, (column, flags) in enumerate(self.binning.categorical(tree, split)):
-                    self._operations.append((CATEGORY_OR if i else CATEGORY, split, column, 256 * len(self._flags)))
-                    self._flags.append(flags)
-            else:
+            if not tree.categorical[split]:
                 column, k = self.binning.numeric(tree, split)
                 shift = int(tree.default_left[split])
-                self._operations.append((NUMERIC, split, column, shift, k + shift))
+                steps.append((NUMERIC, split, column, shift, k + shift))
+                continue
+            for i, (column, flags) in enumerate(self.binning.categorical(tree, split)):
+                word, bit = word_of.get(column, (-1, 8))
+                if bit == 8:
+                    word, bit = len(block.look_ups), 0
+                    block.look_ups.append((LOOK_UP, word, column, 256 * len(self._words)))
+                    self._words.append(np.zeros(256, np.uint8))
+                word_of[column] = word, bit + 1
+                self._words[block.look_ups[word][3] // 256] |= flags << bit
+                steps.append((OR_BIT if i else TAKE_BIT, split, word, 1 << bit))
+        return steps
 
-    def _write_scores(self, tree: Tree, below: list[int]) -> None:
-        stack: list[tuple[int, int, tuple[int, ...] | None]] = [(0 if tree.splits else -1, 0, None)]
+    def _write_scores(self, tree: Tree, below: list[int], block: _Block, steps: list[Operation]) -> None:
+        """Keys and tables of leaf values. Bit 0 of a key says that the row arrives at the sub-tree."""
+        stack: list[tuple[int, int, Operation | None]] = [(0 if tree.splits else -1, 0, None)]
         while stack:
             node, level, arrive = stack.pop()
             if arrive:
-                self._operations.append(arrive)
-            if node >= 0 and below[node] > SCORE_BITS:
+                steps.append(arrive)
+            if node >= 0 and below[node] > SCORE_SPLITS:
+                code = MEET_AGAIN if level else MEET
                 for side, child in children(tree, node):
-                    stack.append((child, level + 1, (REACH, level, level + 1, node, side)))
+                    stack.append((child, level + 1, (code, level, level + 1, node, side, 0)))
                 self._see_level(level + 1)
                 continue
-            splits = list(walk(tree, node))
-            values = leaf_values(tree, node, {split: bit for bit, split in enumerate(splits)})
-            self._operations.append((SCORE, level, len(splits), len(self._conditions), self._score_size))
-            self._conditions += splits
-            self._scores += [np.zeros(len(values)), values]
-            self._score_size += 2 * len(values)
+            values = leaf_values(tree, node)
+            if level:
+                values = np.stack([np.zeros(len(values)), values], axis=1).ravel()
+            steps.append(self._key(tree, node, level, 1 if level else 0, block))
+            block.adds[self._score_row] += [block.keys - 1, self._table_size]
+            self._values.append((self._table_size, values))
+            self._table_size += len(values)
 
-    def _write_contributions(self, tree: Tree, below: list[int]) -> None:
-        stack: list[tuple[int, int, tuple[int, ...] | None, Path]] = [(0, 0, None, {})]
+    def _write_contributions(self, tree: Tree, below: list[int], block: _Block, steps: list[Operation]) -> None:
+        """Keys of the sub-trees into which the tree is cut, and their tables."""
+        stack: list[tuple[int, int, Operation | None, Path]] = [(0, 0, None, {})]
         while stack:
             node, level, arrive, path = stack.pop()
             if arrive:
-                self._operations.append(arrive)
+                steps.append(arrive)
             splits = below[node] if node >= 0 else 0
-            key_bits = len(path) + splits
-            if key_bits <= self.bits or splits <= LAZY_SPLITS:
-                if key_bits > MAX_BITS:
-                    raise TablesDoNotApply(f"a path tests {len(path)} different features")
-                self._write_sub_tree(tree, node, level, path)
+            if len(path) + splits <= self.bits:
+                self._write_tables(tree, node, path, block)
+                steps.append(self._key(tree, node, level, len(path), block))
+                continue
+            if splits <= LONG_SPLITS:
+                self._write_leaves(tree, node, path, block)
+                steps.append(self._key(tree, node, level, len(path), block, len(block.fills) - 1))
                 continue
             self._see_level(level + 1)
             feature = int(tree.split_feature[node])
@@ -179,41 +217,34 @@ class ProgramBuilder:
                 longer = path | {feature: (ratio * share(tree, node, child), 1 << bit, 0)}
                 stack.append((child, level + 1, (code, level, level + 1, node, side, bit), longer))
 
-    def _write_sub_tree(self, tree: Tree, node: int, level: int, path: Path) -> None:
-        """The table of one sub-tree, or its leaves if it is to be filled lazily."""
+    def _key(self, tree: Tree, node: int, level: int, bits: int, block: _Block, long: int | None = None) -> Operation:
+        """The key of a sub-tree: bits of the path and, above them, the conditions of its splits."""
         splits = list(walk(tree, node))
-        bit = {split: 1 << (len(path) + i) for i, split in enumerate(splits)}
-        leaves: list[tuple[float, Path]] = []
-        stack = [(node, path)]
-        while stack:
-            at, so_far = stack.pop()
-            if at < 0:
-                leaves.append((float(tree.leaf_value[~at]), so_far))
-                continue
-            feature = int(tree.split_feature[at])
-            for side, child in children(tree, at):
-                ratio, ones, zeros = so_far.get(feature, (1.0, 0, 0))
-                ratio *= share(tree, at, child)
-                met = (ratio, ones, zeros | bit[at]) if side else (ratio, ones | bit[at], zeros)
-                stack.append((child, so_far | {feature: met}))
-        slots: dict[int, int] = {}
-        for _, so_far in leaves:
-            for feature in so_far:
-                slots.setdefault(feature, len(slots))
-        bits = len(path) + len(splits)
-        inside = level, len(path), len(splits), len(self._conditions)
-        if bits <= self.bits:
-            first, count = self._dense_leaves.add(leaves, slots)
-            self._operations.append((DENSE, *inside, self._table_size, len(slots), len(self._slots), bits))
-            self._dense.append((bits, self._table_size, len(slots), first, count))
-            self._table_size += len(slots) << bits
-        else:
-            first, count = self._lazy_leaves.add(leaves, slots)
-            self._operations.append((LAZY, *inside, first, count, len(slots), len(self._slots)))
+        offset = len(self._conditions)
         self._conditions += splits
+        if long is not None:
+            return LONG_KEY, long, level, bits, len(splits), offset
+        block.keys += 1
+        return KEY, block.keys - 1, level, bits, len(splits), offset
+
+    def _write_tables(self, tree: Tree, node: int, path: Path, block: _Block) -> None:
+        leaves, slots = leaves_below(tree, node, path)
+        bits = len(path) + sum(1 for _ in walk(tree, node))
+        first, count = self._leaves.add(leaves, slots)
+        self._dense.append((bits, self._table_size, len(slots), first, count))
+        for feature in slots:
+            block.adds[self._row[feature]] += [block.keys, self._table_size]
+            self._table_size += 1 << bits
+
+    def _write_leaves(self, tree: Tree, node: int, path: Path, block: _Block) -> None:
+        if len(path) + sum(1 for _ in walk(tree, node)) > MAX_BITS:
+            raise TablesDoNotApply(f"a path tests {len(path)} different features")
+        leaves, slots = leaves_below(tree, node, path)
+        first, count = self._long_leaves.add(leaves, slots)
+        block.fills.append((FILL, len(block.fills), first, count, len(slots), len(self._slots)))
         self._slots += [self._row[feature] for feature in slots]
 
     def _see_level(self, level: int) -> None:
         if level > MAX_DEPTH:
             raise TablesDoNotApply(f"a tree is more than {MAX_DEPTH} levels deep")
-        self.levels = max(self.levels, level + 1)
+        self._levels = max(self._levels, level + 1)
