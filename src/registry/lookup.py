@@ -100,13 +100,18 @@ def localise(config: Config, client: MlflowClient, found: ModelVersion) -> Resol
     source = client.get_model_version_download_uri(name, version)
     if is_local_uri(source, is_tracking_or_registry_uri=False):
         return Resolved(Path(local_file_uri_to_path(source)), name, version, found.run_id)
-    folder = config.home / "mlruns" / "downloads" / name / version
+    # The run is in the name because another store may have the same model and version.
+    folder = config.home / "mlruns" / "downloads" / name / f"{version}-{found.run_id}"
     if not folder.is_dir():
         folder.parent.mkdir(parents=True, exist_ok=True)
         aside = Path(tempfile.mkdtemp(prefix=f".{version}.", dir=folder.parent))
         try:
             got = download_artifacts(artifact_uri=source, dst_path=str(aside), tracking_uri=client.tracking_uri)
             Path(got).rename(folder)
+        except OSError:
+            # Another process may have been quicker; if not, the fault is a real one.
+            if not folder.is_dir():
+                raise
         finally:
             shutil.rmtree(aside, ignore_errors=True)
     return Resolved(folder, name, version, found.run_id)

@@ -87,6 +87,12 @@ class Run:
             yield run
 
 
+def reopen(config: Config, run_id: str) -> Run:
+    """A run that has ended, to log more to it."""
+    client = connect(config)
+    return Run(client, str(client.get_run(run_id).info.experiment_id), run_id)
+
+
 @contextmanager
 def start_run(config: Config, task: str, *, name: str | None = None, fingerprint: str | None = None) -> Iterator[Run]:
     """A run of the experiment `rapport.<config>.<task>`, closed when the block ends, whatever happens in it.

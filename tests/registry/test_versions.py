@@ -243,3 +243,29 @@ def test_a_damaged_registered_model_is_refused(config: Config, two: list[version
     with pytest.raises(ModelError, match=r"calibration\.json"):
         versions.load(config, "churn")
     assert versions.load(config, "churn", "challenger").version == "2"
+
+
+def test_a_model_from_a_remote_store_is_downloaded_once(
+    config: Config, two: list[versions.Resolved], snapshot: pa.Table, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mlflow.artifacts
+    import mlflow.utils.uri
+
+    downloads = []
+    really = mlflow.artifacts.download_artifacts
+
+    def counted(**arguments: str) -> str:
+        downloads.append(arguments["artifact_uri"])
+        return str(really(**arguments))
+
+    monkeypatch.setattr(mlflow.utils.uri, "is_local_uri", lambda *_, **__: False)
+    monkeypatch.setattr(mlflow.artifacts, "download_artifacts", counted)
+    here = config.model_copy(update={"home": tmp_path / "machine"})
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", store.store_uri(config))
+    for _ in range(2):
+        found = versions.load(here, "churn")
+        assert found.predict(snapshot).equals(load_bundle(tmp_path / "bundle1").predict(snapshot))
+    assert len(downloads) == 1
+    assert versions.resolve(here, "churn").folder.is_relative_to(tmp_path / "machine")
+    versions.load(here, "churn", "challenger")
+    assert len(downloads) == 2
