@@ -168,6 +168,16 @@ def test_isotonic_is_no_candidate_with_few_positives() -> None:
     assert "isotonic" not in choose_calibrator(raw, outcome, np.arange(5_000)).losses
 
 
+@pytest.mark.parametrize("positives", [1, 2, 38, 39])
+def test_very_few_of_one_class_are_enough_to_go_on(positives: int) -> None:
+    raw = np.linspace(-2, 2, 40)
+    outcome = (np.arange(40) >= 40 - positives).astype(float)
+    chosen = choose_calibrator(raw, outcome, np.arange(40) // 2)
+    probability = chosen.apply(raw)
+    assert (np.diff(probability) > 0).all()
+    assert np.isfinite(list(chosen.losses.values())).all()
+
+
 def test_the_choice_is_the_same_for_the_same_seed() -> None:
     raw, outcome = sample(2_000, 0.8, 0.1)
     first, second = (choose_calibrator(raw, outcome, np.arange(2_000) // 2, seed=4) for _ in range(2))
