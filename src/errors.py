@@ -25,3 +25,7 @@ class ModelError(RapportError):
 
 class GateError(RapportError):
     """A check that guards training, publishing or promotion said no."""
+
+
+class OutputError(RapportError):
+    """Results cannot be written, or what was written before is damaged or somebody else's."""

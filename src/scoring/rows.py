@@ -1,0 +1,99 @@
+"""From a population to the rows of the scores file: features, scores, percentiles, ranks and reasons."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ..explain.contributions import Explainer, explainer
+from ..explain.words import ReasonWriter
+from ..models.base import Floats
+from ..models.bundle import Bundle, percentiles
+from ..tasks.base import Task
+from .job import Job
+
+REASONS = 5
+SCORED_AT = pa.timestamp("us", tz="UTC")
+
+
+@dataclass(frozen=True)
+class Scorer:
+    """A model made ready to score snapshots: the same object serves all parts of a job."""
+
+    task: Task
+    bundle: Bundle
+    explainer: Explainer
+    writer: ReasonWriter
+
+    @classmethod
+    def of(cls, task: Task, bundle: Bundle, *, currency: str = "", threads: int | None = None) -> Scorer:
+        """Build the tables of a model, which takes some seconds."""
+        return cls(
+            task,
+            bundle,
+            explainer(bundle.model, threads=threads),
+            ReasonWriter(bundle.columns, bundle.model.quantiles, currency),
+        )
+
+    def raw_scores(self, snapshot: pa.Table) -> Floats:
+        """Raw scores (n,) of a snapshot."""
+        return self.explainer.raw_score(snapshot)
+
+    def rows(self, snapshot: pa.Table, job: Job, scored_at: datetime) -> pa.Table:
+        """The rows of the scores file for a snapshot, sorted by entity and then by the task's other key or the rank.
+
+        For a task whose values compete for an entity only the task's top ranks are kept, and reasons are computed for
+        those alone.
+        """
+        rank = None
+        if self.task.ranks_within is not None:
+            chosen, rank = self._best(snapshot)
+            snapshot = snapshot.take(pa.array(chosen))
+        reasons = self.explainer.top_reasons(snapshot, REASONS)
+        raw = reasons.raw_score
+        known = self.bundle.distribution
+        columns: dict[str, pa.Array | pa.ChunkedArray] = self._keys(snapshot, rank)
+        n = snapshot.num_rows
+        columns["as_of"] = pa.repeat(pa.scalar(job.as_of, pa.date32()), n)
+        columns["score"] = pa.array(self.bundle.model.calibrator.apply(raw), pa.float64())
+        columns["raw_score"] = pa.array(raw, pa.float64())
+        columns["percentile"] = pa.nulls(n, pa.float64()) if known is None else pa.array(percentiles(raw, known))
+        columns |= reasons.columns(self.writer.write_batch(snapshot, reasons.feature))
+        columns |= _provenance(job, scored_at, n)
+        return pa.table(columns)
+
+    def _keys(self, snapshot: pa.Table, rank: npt.NDArray[np.int32] | None) -> dict[str, pa.Array | pa.ChunkedArray]:
+        entity, *others = self.task.keys
+        keys = {"entity_id": snapshot[entity]}
+        if rank is not None:
+            return keys | {"rank": pa.array(rank, pa.int32()), "offer_id": snapshot[others[0]]}
+        return keys | {name: snapshot[name] for name in others}
+
+    def _best(self, snapshot: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+        """Rows of the top offers of each entity, in the order of the file, and their ranks from 1.
+
+        Ranked by raw score, since calibration may tie what the model tells apart; equal scores by the offer's name.
+        """
+        entity, offer = self.task.keys[0], self.task.ranks_within
+        assert offer is not None
+        table = pa.table({"entity": snapshot[entity], "raw": self.raw_scores(snapshot), "offer": snapshot[offer]})
+        order = pa.compute.sort_indices(
+            table, sort_keys=[("entity", "ascending"), ("raw", "descending"), ("offer", "ascending")]
+        ).to_numpy()
+        code = table["entity"].combine_chunks().dictionary_encode().indices.to_numpy()[order]
+        begins = np.flatnonzero(np.diff(code, prepend=-1))
+        rank = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
+        kept = rank < (self.task.top or len(order))
+        return order[kept].astype(np.int64), (rank[kept] + 1).astype(np.int32)
+
+
+def _provenance(job: Job, scored_at: datetime, n: int) -> Mapping[str, pa.Array]:
+    texts = {"model_name": job.model_name, "model_version": job.model_version, "run_id": job.run_id}
+    columns = {name: pa.repeat(pa.scalar(text, pa.string()), n) for name, text in texts.items()}
+    columns["scored_at"] = pa.repeat(pa.scalar(scored_at.astimezone(UTC), SCORED_AT), n)
+    return columns
