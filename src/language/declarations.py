@@ -38,6 +38,9 @@ class Predicate:
     def __and__(self, other: Predicate | Conjunction) -> Conjunction:
         return Conjunction((self,)) & other
 
+    def __bool__(self) -> bool:
+        raise TypeError("tests on events are joined with `&`, each in parentheses; `and`, `or` and `not` cannot be")
+
 
 @dataclass(frozen=True)
 class Conjunction:
@@ -47,6 +50,9 @@ class Conjunction:
 
     def __and__(self, other: Predicate | Conjunction) -> Conjunction:
         return Conjunction(self.parts + (other.parts if isinstance(other, Conjunction) else (other,)))
+
+    def __bool__(self) -> bool:
+        return bool(self.parts[0])
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +100,12 @@ class Measure:
     def __post_init__(self) -> None:
         windows = self.last if isinstance(self.last, tuple) else (self.last,)
         object.__setattr__(self, "last", windows)
+        if not windows:
+            raise ValueError("a measure needs at least one window; None stands for all of the visible past")
         if self.ahead is not None and self.until is not None:
             raise ValueError("a measure looks ahead by days or until a column, not both")
+        if self.looks_ahead and windows != (None,):
+            raise ValueError("a measure looks ahead or back, not both")
         if any(days is not None and days <= 0 for days in (*windows, self.ahead)):
             raise ValueError("a window is a positive number of days, or None for all of the visible past")
 
@@ -106,6 +116,9 @@ class Measure:
 
     def __eq__(self, value: object) -> Condition:  # type: ignore[override]
         return Condition(self, "==", value)  # type: ignore[arg-type]
+
+    def __ne__(self, value: object) -> Condition:  # type: ignore[override]
+        return Condition(self, "!=", value)  # type: ignore[arg-type]
 
     __hash__ = object.__hash__
 
@@ -138,7 +151,10 @@ class Count(Measure):
 
 @dataclass(frozen=True, eq=False)
 class Visits(Measure):
-    """Number of visits: distinct order_id where the table has one, else distinct timestamps."""
+    """Number of visits: distinct order_id, else (for rows without one) distinct timestamps.
+
+    A visit takes place at the time of its last event in sight.
+    """
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,7 +231,10 @@ class Distinct(Measure):
 
 @dataclass(frozen=True, eq=False)
 class TopShare(Measure):
-    """Share of the largest value of `of` in the total of `column`; missing where the total is not positive."""
+    """Share of the largest value of `of` in the total of `column`; missing where the total is not positive.
+
+    Events whose `of` is missing count in the total only.
+    """
 
     column: str
     of: str
@@ -317,8 +336,8 @@ class Group:
     """Features over one table with one key, such as ("customer_id",) or ("customer_id", "category").
 
     With `planned`, rows are plans (contacts, campaigns, offers): visible from `known_at` on, even before they happen,
-    and read only for what was planned. With `through="offers"`, events count where their product is among the offers
-    of the key's campaign.
+    and read only for what was planned. With `through="offers"`, events count where their product (or what else `on`
+    names) is among the offers of the key's campaign.
     """
 
     table: str
@@ -326,6 +345,7 @@ class Group:
     features: tuple[Feature, ...]
     planned: bool = False
     through: str | None = None
+    on: str = "product_id"
 
 
 class Visible(Protocol):
@@ -418,3 +438,7 @@ class Population:
 
     universe: Universe
     requirements: tuple[Requirement, ...] = ()
+
+    def __post_init__(self) -> None:
+        if any(requirement.condition.measure.looks_ahead for requirement in self.requirements):
+            raise ValueError("who is eligible is decided as of the cutoff: a requirement cannot look ahead")

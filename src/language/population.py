@@ -30,8 +30,12 @@ def compile_universe(universe: Seen | Pairs, moment: Shared, columns: Columns) -
 
 def _seen(seen: Seen, moment: Shared, columns: Columns) -> exp.Select:
     events = Sight(Group(seen.table, seen.key, ()), moment, columns).events([Count()], set())
-    known = [exp.Not(this=exp.Is(this=exp.column(key), expression=exp.Null())) for key in seen.key]
-    return exp.select(*seen.key).distinct().from_(events).where(*known)
+    return exp.select(*seen.key).distinct().from_(events).where(*_of_somebody(seen.key))
+
+
+def _of_somebody(keys: Sequence[str]) -> list[exp.Expression]:
+    """Rows without a key belong to nobody: a contact with a prospect has no customer."""
+    return [exp.Not(this=exp.Is(this=exp.column(key), expression=exp.Null())) for key in keys]
 
 
 def compile_plans(universe: Planned, first: datetime, last: datetime, as_of: datetime | None) -> exp.Select:
@@ -45,7 +49,8 @@ def compile_plans(universe: Planned, first: datetime, last: datetime, as_of: dat
     query = exp.select(*universe.key, exp.alias_(cutoff, "cutoff"), *carried)
     query = query.select(exp.alias_(exp.column(universe.until), "window_end")).distinct()
     begins = exp.Between(this=at.copy(), low=timestamp(first), high=timestamp(last))
-    return query.from_(universe.table).where(begins, exp.LTE(this=known_at, expression=cutoff.copy()))
+    known = exp.LTE(this=known_at, expression=cutoff.copy())
+    return query.from_(universe.table).where(begins, known, *_of_somebody(universe.key))
 
 
 def compile_spine(

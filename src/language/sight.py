@@ -73,12 +73,13 @@ class Sight:
             return query.join(event, on=exp.and_(*(_same(key, "e") for key in self.group.key)))
         own = [key for key in self.group.key if key in self.columns[self.group.table]]
         offered = [key for key in self.group.key if key not in own]
-        terms = exp.select(*offered, "product_id", exp.alias_(exp.Min(this=exp.column("known_at")), "known_at"))
-        terms = terms.from_(exp.to_table(self.group.through)).group_by(*offered, "product_id")
+        on = self.group.on
+        terms = exp.select(*offered, on, exp.alias_(exp.Min(this=exp.column("known_at")), "known_at"))
+        terms = terms.from_(exp.to_table(self.group.through)).group_by(*offered, on)
         known = exp.LTE(this=exp.column("known_at", "o"), expression=self.moment.at())
         query = query.join(terms.subquery("o"), on=exp.and_(*(_same(key, "o") for key in offered), known))
-        product = equal(exp.column("product_id", "e"), exp.column("product_id", "o"))
-        return query.join(event, on=exp.and_(*(_same(key, "e") for key in own), product))
+        among = equal(exp.column(on, "e"), exp.column(on, "o"))
+        return query.join(event, on=exp.and_(*(_same(key, "e") for key in own), among))
 
     def _visible(self, measures: Sequence[Measure], table: Mapping[str, str], whole_past: bool) -> list[exp.Expression]:
         at, known_at, cutoff = exp.column("at", "e"), exp.column("known_at", "e"), self.moment.at()
@@ -89,8 +90,8 @@ class Sight:
             end = exp.column(target.until, "s") if target.until else self.moment.edge(target.ahead or 0)
             return [exp.GT(this=at, expression=cutoff), exp.LTE(this=at, expression=end)]
         visible: list[exp.Expression] = [exp.LTE(this=at, expression=cutoff)]
-        if "known_at" in table:
-            visible.append(exp.LTE(this=known_at, expression=cutoff))
+        if "known_at" in table:  # an event without one was known when it happened
+            visible.append(exp.LTE(this=exp.Coalesce(this=known_at, expressions=[at.copy()]), expression=cutoff))
         windows = [window for measure in measures for window in measure.last]
         if not whole_past and None not in windows:
             longest = max(window for window in windows if window is not None)

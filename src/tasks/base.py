@@ -59,6 +59,10 @@ class Task:
     negative_share: float = 1.0
     top: int | None = None
 
+    def __post_init__(self) -> None:
+        if not self.target.condition.measure.looks_ahead:
+            raise ValueError(f"the target of {self.name} must look ahead: give its measure `ahead` or `until`")
+
     @property
     def entity(self) -> str:
         """The key whose rows belong together: the customer, or the prospect."""
