@@ -22,6 +22,9 @@ Floats = NDArray[np.float64]
 #: Compiles a function of the step; the entry points alone are kept on disk (see simulation.py).
 compiled = cast(Callable[[F], F], numba.njit(nogil=True, error_model="numpy"))
 
+#: compiles an entry point, and keeps the result on disk
+compiled_and_kept = cast(Callable[[F], F], numba.njit(cache=True, nogil=True, error_model="numpy"))
+
 _GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 _ODD = np.uint64(0xD1B54A32D192ED03)
 _M1 = np.uint64(0xBF58476D1CE4E5B9)

@@ -9,7 +9,8 @@ its three offers. A treated contact is in effect for `window_days`. Four kinds o
     lost cause:  no effect, never redeems
     put off:     log rate - put_off_effect, log hazard of leaving + contact_effect
 
-On prospects the same kinds act on the hazard of each stage; a win-back acts on the hazard of coming back (defection.py).
+On prospects the same kinds act on the hazard of each stage; a win-back acts on the hazard of coming back
+(defection.py).
 """
 
 from __future__ import annotations
@@ -88,13 +89,17 @@ def campaign(p: Any, x: Any, d: Any, r: Any, t: Any, key: Any, mode: Any, k: Any
         touch(p, x, r, t, kind, offer, d.offer_category[offer], d.offer_discount[offer])
         x.contact = x.contacts
     if mode == HISTORY:
-        day, prospect = t + 0.25 + 0.25 * uniform(draw, 0, 4), x.phase == PROSPECT
+        day, prospect = t + 0.02 + 0.25 * uniform(draw, 0, 4), x.phase == PROSPECT
         write(k, CONTACTS, day, x.contacts, d.campaign, offer, channel, treated, prospect, 0.0, 0.0)
 
 
 @compiled
-def respond(x: Any, day: Any, amount: Any, k: Any) -> None:
-    """Write the answer to the contact in effect."""
+def respond(x: Any, day: Any, amount: Any, mode: Any, k: Any) -> None:
+    """The answer to the contact in effect."""
+    if x.watched == x.contact:
+        x.watched = -x.contact
+    if mode != HISTORY:
+        return
     write(k, RESPONSES, day, x.contact, amount, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 

@@ -39,10 +39,31 @@ def late(
     return known, np.asarray(known < end), zero
 
 
+def spoil(config: WorldConfig, name: str, table: pa.Table) -> pa.Table:
+    """Break the contract in a share `dirt.breaking` of the customers (twice there) and purchases.
+
+    A third each of the spoilt purchases has a negative quantity, an unknown customer, an unknown product.
+    """
+    share = config.dirt.breaking
+    if share == 0 or name not in ("customers", "transactions") or len(table) == 0:
+        return table
+    if name == "customers":
+        keys = table["customer_id"].to_numpy().astype(np.uint64)
+        return pa.concat_tables([table, table.filter(pa.array(uniforms(keys, 330) < share))])
+    keys = table["order_id"].to_numpy().astype(np.uint64) * np.uint64(1000) + table["product_id"].to_numpy().astype(
+        np.uint64
+    )
+    kind = np.floor(uniforms(keys, 331) * 3 / share)
+    for fault, column, value in ((0, "quantity", -1), (1, "customer_id", 99), (2, "product_id", 99_999)):
+        values = np.where(kind == fault, value, table[column].to_numpy())
+        table = table.set_column(table.column_names.index(column), column, pa.array(values, pa.int64()))
+    return table
+
+
 def attribute_columns(
     world: World, people: NDArray[Any], start: Any, age: NDArray[Any], *, of: str
 ) -> dict[str, pa.Array]:
-    """The attributes of customers (with a date of birth; `age` in days on the first day) or prospects (age in years)."""
+    """Attributes of customers (date of birth; `age` in days on the first day) or of prospects (age in years)."""
     config, keys = world.config, np.ascontiguousarray(people["key"])
     columns: dict[str, pa.Array] = {}
     first = 320 if of == "customers" else 340

@@ -16,10 +16,9 @@ from __future__ import annotations
 
 from typing import Any
 
-import numba
 import numpy as np
 
-from .chance import Floats, compiled, derive, uniform
+from .chance import Floats, compiled, compiled_and_kept, derive, uniform
 from .contacts import touch
 from .defection import survival
 from .products import N_CATEGORIES
@@ -28,7 +27,7 @@ from .simulation import STAMP, Ints, Records, live_day
 from .state import CUSTOMER, FUTURE, PROSPECT, SILENT, STATE, WORK
 
 #: columns of what a FUTURE draw yields, summed over draws
-OUTCOMES = ("buys", "visits", "margin", "service_cost", "referrals", "leaves", "alive", "converts", "redeems")
+OUTCOMES = ("buys", "visits", "margin", "service_cost", "referrals", "leaves", "alive", "converts", "answers")
 
 
 @compiled
@@ -78,10 +77,10 @@ def draw_hidden(p: Any, x: Any, key: Any, sees_all: Any) -> None:
 
 
 def _compile(stamp: str) -> Any:
-    @numba.njit(cache=True, nogil=True, error_model="numpy")
+    @compiled_and_kept
     def foresee(people: Any, states: Any, market: Any, goods_: Any, rules: Any, day: int, horizons: Any, draws: int,
-                first_draw: int, mode: int, sees_all: bool, force: Any, salt: int, categories: bool, work: Any, scratch: Any,
-                results: Any, squares: Any, miss: Any, miss_squares: Any) -> None:  # fmt: skip
+                first_draw: int, mode: int, sees_all: bool, force: Any, salt: int, categories: bool, work: Any,
+                scratch: Any, results: Any, squares: Any, miss: Any, miss_squares: Any) -> None:  # fmt: skip
         assert len(stamp) == 64
         r, goods, k, x = rules[0], goods_[0], work[0], scratch[0]
         last = horizons[horizons.size - 1]
@@ -93,6 +92,7 @@ def _compile(stamp: str) -> Any:
                 continue
             for n in range(first_draw, first_draw + draws):
                 scratch[0] = states[i]
+                x.watched = 0
                 key = derive(derive(p.key, 400 + salt, day), 401, n)
                 visits, margin, cost, referrals = x.visits, x.margin, x.service_cost, x.referrals
                 never[:] = 1.0
@@ -107,6 +107,7 @@ def _compile(stamp: str) -> Any:
                 if force[0] >= 0:
                     x.contacts += 1
                     x.contact = x.contacts
+                    x.watched = x.contacts
                     touch(p, x, r, day, int(force[0]), int(force[1]), int(force[2]), force[3])
                 done = 0
                 for t in range(day, day + last):
@@ -118,7 +119,7 @@ def _compile(stamp: str) -> Any:
                     if open_:
                         live_day(p, x, market[t], goods, r, t, key, mode, k)
                     if categories:
-                        for v in range(x.visits - before):
+                        for _ in range(x.visits - before):
                             for c in range(N_CATEGORIES):
                                 never[c] *= 1 - k.pi[c]
                     while mode == SILENT and done < horizons.size and horizons[done] == t + 1 - day:
@@ -138,7 +139,7 @@ def _compile(stamp: str) -> Any:
                     values = (
                         1.0 if bought > 0 else 0.0, float(bought), x.margin - margin, x.service_cost - cost,
                         float(x.referrals - referrals), 1.0 if was_alive and not x.alive else 0.0, float(x.alive),
-                        1.0 if phase == PROSPECT and x.phase == CUSTOMER else 0.0, float(x.redeemed),
+                        1.0 if phase == PROSPECT and x.phase == CUSTOMER else 0.0, 1.0 if x.watched < 0 else 0.0,
                     )  # fmt: skip
                     for j in range(9):
                         results[i, j] += values[j]

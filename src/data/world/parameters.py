@@ -200,7 +200,7 @@ class Dirt(Frozen):
     odd_text: Share = 0.01
     default_birth_date: Share = 0.01
     breaking: Share = Field(
-        0.0, description="rows that break the contract: duplicates, negative quantities, unknown ids"
+        default=0.0, description="rows that break the contract: duplicates, negative quantities, unknown ids"
     )
 
 

@@ -4,7 +4,7 @@ A visit has a mission m out of M (a customer's mix W_im). Category c is in the b
 
     pi_ic = sum over m of W_im [a_imc + (1 - a_imc) (1 - exp(-e_i G_mc v_ic))]
 
-with v_ic the customer's interest relative to its mean (see population.py, times season and life event), a_imc = A_mc v_ic
+with v_ic the customer's interest relative to its mean (population.py; times season and life event), a_imc = A_mc v_ic
 normalised over c (the thing he came for) and e_i the extras per visit. Within a mission categories are independent; the
 mix of missions is what makes them go together (`affinities` gives the lift of each pair for an average customer).
 """

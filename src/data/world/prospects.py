@@ -55,8 +55,8 @@ def prospect_day(p: Any, x: Any, d: Any, r: Any, t: Any, key: Any, mode: Any, k:
     if mode == HISTORY:
         write(k, STEPS, day, x.stage, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     if x.stage == 3:
-        if t < x.until and x.contact >= 0 and mode == HISTORY:
-            respond(x, day, np.nan, k)
+        if t < x.until and x.contact >= 0:
+            respond(x, day, np.nan, mode, k)
         x.phase, x.acquired, x.last = CUSTOMER, day, day
         x.until, x.push, x.contact = -1e9, 0.0, -1
         x.contract, x.plan_since = p.contract, day

@@ -158,12 +158,10 @@ def visit(p: Any, x: Any, d: Any, goods: Any, r: Any, t: Any, f: Any, key: Any, 
             write(k, LINES, t + f, x.visits, product, quantity, paid, gain, discount, returned, channel)
     if redeemed > 0:
         x.redeemed = 1
-        if mode == HISTORY:
-            respond(x, t + f, redeemed, k)
+        respond(x, t + f, redeemed, mode, k)
     elif t < x.until and x.kind == WINBACK and x.contact >= 0 and not x.redeemed:
         x.redeemed = 1
-        if mode == HISTORY:
-            respond(x, t + f, amount, k)
+        respond(x, t + f, amount, mode, k)
     if mode == HISTORY:
         if p.invoiced:
             refuses = p.trouble == 2 and x.trouble

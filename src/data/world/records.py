@@ -27,7 +27,7 @@ def people_table(world: World, block: Block, ids: Ids) -> pa.Table:
         "block": pa.array(np.full(person.size, block.number), pa.int32()),
         "place": pa.array(person, pa.int32()),
         "customer_id": ids.customers(person),
-        "prospect_id": ids.prospect_names(person),
+        "prospect_id": ids.prospects(person),
         "segment": pa.array(people["segment"], pa.int16()),
     }
     fields = ("regular", "broad", "referring", "immune", "tolerant")

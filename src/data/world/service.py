@@ -1,4 +1,4 @@
-"""Failures at a visit, complaints and how they are resolved, contacts with the service, surveys, visits without purchase.
+"""Failures, complaints and how they are resolved, contacts with the service, surveys, visits without a purchase.
 
 A visit goes wrong with probability failure x factor(t, region). Mood then falls by hurt x (1 - tolerant) + 0.1, and a
 complaint follows with probability complaint x (1.3 - 0.6 tolerant). An open complaint is resolved with the hazard
@@ -68,7 +68,7 @@ def mood_day(p: Any, x: Any, r: Any, t: Any, key: Any, mode: Any, k: Any) -> Non
 
 @compiled
 def rates_of_signs(p: Any, x: Any, d: Any, r: Any, t: Any, rate: Any, signs: Any) -> Any:
-    """Fill signs (4,) with the day's rates of service contacts, visits without purchase, surveys, referrals; their sum."""
+    """Fill signs (4,) with the day's rates of service contacts, mere visits, surveys, referrals; returns their sum."""
     signs[0] = p.service_rate * (2.0 if x.open >= 0 else 1.0)
     looking = (d.value[p.region] + d.cheap[p.region]) * (1 - p.immune)
     signs[1] = r.service_visit_ratio * rate * (1 + 1.5 * looking)

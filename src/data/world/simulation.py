@@ -11,11 +11,10 @@ import hashlib
 from pathlib import Path
 from typing import Any
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from .chance import Floats, compiled, uniform
+from .chance import Floats, compiled, compiled_and_kept, uniform
 from .contacts import campaign
 from .defection import come_back, filter_day, hazards, returning, sign_of_life
 from .prospects import close_plan, prospect_day
@@ -109,7 +108,7 @@ def exit_survey(p: Any, x: Any, r: Any, t: Any, key: Any, k: Any) -> None:
 
 @compiled
 def buy(p: Any, x: Any, d: Any, goods: Any, r: Any, t: Any, f: Any, key: Any, mode: Any, k: Any) -> None:
-    """A visit at t + f, what it says about being alive, and the next gap (no BG/NBD customer leaves at his first visit)."""
+    """A visit at t + f, what it says about being alive, and the next gap (in BG/NBD nobody leaves at the first)."""
     visit(p, x, d, goods, r, t, f, key, mode, k)
     x.elapsed = 0.0
     x.weight = 1.0
@@ -199,11 +198,18 @@ def first_day(p: Any) -> Any:
     return max(0, int(np.floor(p.arrival)))
 
 
+#: the modules that compiled code is made of, or takes its constants and records from
+_STEP = (
+    *("chance", "contacts", "defection", "foresight", "market", "parameters", "population"),
+    *("products", "prospects", "purchases", "service", "simulation", "state"),
+)
+
+
 def _stamp() -> str:
     """A digest of the modules of the step: a compiled function kept on disk must not outlive any of them."""
     digest = hashlib.sha256()
-    for path in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(path.read_bytes())
+    for name in _STEP:
+        digest.update((Path(__file__).parent / f"{name}.py").read_bytes())
     return digest.hexdigest()
 
 
@@ -214,7 +220,7 @@ STAMP = _stamp()
 def _compile_history(stamp: str) -> Any:
     """Numba keys its disk cache by this file and by the values of the closure: `stamp` stands for the other modules."""
 
-    @numba.njit(cache=True, nogil=True, error_model="numpy")
+    @compiled_and_kept
     def history(people: Any, market: Any, goods_: Any, rules: Any, states: Any, first: int, keep: bool, stops: Any,
                 saved: Any, log: Any, work: Any) -> tuple[int, int]:  # fmt: skip
         assert len(stamp) == 64
@@ -263,8 +269,8 @@ _history = _compile_history(STAMP)
 
 
 def live_histories(
-    people: Records, market: Records, goods: Records, rules: Records, stops: Ints, log: Floats, first: int, states: Records,
-    saved: Records, *, keep: bool = True,
+    people: Records, market: Records, goods: Records, rules: Records, stops: Ints, log: Floats, first: int,
+    states: Records, saved: Records, *, keep: bool = True,
 ) -> tuple[int, int]:  # fmt: skip
     """Live the persons from number `first` on, until all are done or the log is full; returns (next person, rows).
 

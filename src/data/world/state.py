@@ -45,6 +45,7 @@ STATE = np.dtype(
         ("contact", np.int64),  # number of the contact that is in effect
         ("redeemed", np.int64),
         ("contacts", np.int64),
+        ("watched", np.int64),  # a contact whose answer is waited for; its negative once it has come, 0 for none
         ("referrals", np.int64),
         ("event_day", np.float64),
         ("event", np.int64),
@@ -104,7 +105,7 @@ def begin(x: Any, p: Any) -> None:
     x.visits, x.breadth, x.tier, x.mood = 0, np.uint64(0), p.tier, 0.0
     x.open = NEVER
     x.until, x.push, x.annoyed, x.kind, x.offer, x.category, x.discount = NEVER, 0.0, 0.0, -1, -1, -1, 0.0
-    x.contact, x.redeemed, x.contacts, x.referrals = -1, 0, 0, 0
+    x.contact, x.redeemed, x.contacts, x.referrals, x.watched = -1, 0, 0, 0, 0
     x.event_day, x.event, x.trouble, x.known_gone, x.margin, x.service_cost = NEVER, -1, 0, 0, 0.0, 0.0
     x.contract = p.contract if p.founder else 0
     x.plan_since, x.rate_factor, x.hazard_factor, x.weight = p.arrival, 1.0, 1.0, 1.0
@@ -121,6 +122,13 @@ def begin(x: Any, p: Any) -> None:
         for c in range(N_CATEGORIES):
             if p.interests[c] > 1.2:
                 x.breadth |= np.uint64(1) << np.uint64(c)
+
+
+@compiled
+def begin_all(people: Any, states: Any) -> None:
+    """`begin` for persons (n,) and states (n,)."""
+    for i in range(people.size):
+        begin(states[i], people[i])
 
 
 @compiled

@@ -1,6 +1,6 @@
 """From the log of a block to the tables of the data contract.
 
-Ids: customers are numbered from 100001 and prospects P0000001 in the order of the blocks; the order_id is the
+Ids: customers are numbered from 100001 and prospects from 500000001 in the order of the blocks; the order_id is the
 customer_id times 100000 plus the number of the visit; contacts are numbered in the order of persons.
 """
 
@@ -11,12 +11,11 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from .blocks import Block, World
 from .chance import uniforms
-from .dirt import attribute_columns, late
+from .dirt import attribute_columns, late, spoil
 from .market import offer_id
 from .parameters import CAUSES, CHANNEL_COSTS, CHANNELS, KINDS, STAGES
 from .service import COMPLAINT, COSTS
@@ -89,11 +88,11 @@ class Rows:
         self.columns = {name: rows[:, 3 + j] for j, name in enumerate(EVENTS[table])}
 
     def __getitem__(self, name: str) -> NDArray[np.float64]:
-        return self.columns[name]
+        return np.asarray(self.columns[name])
 
     def whole(self, name: str) -> NDArray[np.int64]:
         """A column of whole numbers."""
-        return self.columns[name].astype(np.int64)
+        return np.asarray(self.columns[name].astype(np.int64))
 
 
 def block_tables(world: World, block: Block, kept: NDArray[np.bool_], numbers: Numbers) -> dict[str, pa.Table]:
@@ -118,7 +117,7 @@ def block_tables(world: World, block: Block, kept: NDArray[np.bool_], numbers: N
     numbers.customers += int((ids.customer > 0).sum())
     numbers.prospects += int((ids.prospect > 0).sum())
     numbers.contacts += len(tables["contacts"])
-    return tables
+    return {name: spoil(world.config, name, table) for name, table in tables.items()}
 
 
 class Ids:
@@ -129,13 +128,12 @@ class Ids:
         prospects = kept & ~founders
         self.kept = kept
         self.customer = np.where(customers, 100_000 + numbers.customers + np.cumsum(customers), 0)
-        self.prospect = np.where(prospects, numbers.prospects + np.cumsum(prospects), 0)
+        self.prospect = np.where(prospects, 500_000_000 + numbers.prospects + np.cumsum(prospects), 0)
 
-    def prospect_names(self, person: NDArray[Any]) -> pa.Array:
+    def prospects(self, person: NDArray[Any]) -> pa.Array:
         """Prospect ids of persons, missing where a person is none."""
         numbers = self.prospect[person]
-        digits = pc.utf8_lpad(pa.array(numbers, pa.int64(), mask=numbers == 0).cast(pa.string()), 7, "0")
-        return pc.binary_join_element_wise("P", digits, "")
+        return pa.array(numbers, pa.int64(), mask=numbers == 0)
 
     def customers(self, person: NDArray[Any]) -> pa.Array:
         """Customer ids of persons, missing where a person is none."""
@@ -162,7 +160,7 @@ def _prospects(world: World, block: Block, ids: Ids, clock: Clock) -> pa.Table:
     people = block.people[person]
     converted = np.where(ids.customer[person] > 0, block.states["acquired"][person], np.nan)
     columns = {
-        "prospect_id": ids.prospect_names(person),
+        "prospect_id": ids.prospects(person),
         "created_at": stamps(clock.at(people["arrival"])),
         "converted_at": stamps(clock.at(converted)),
         "customer_id": ids.customers(person),
@@ -178,7 +176,7 @@ def _stages(block: Block, kept: NDArray[np.bool_], ids: Ids, clock: Clock) -> pa
     order = np.lexsort([stage, persons])
     return pa.table(
         {
-            "entity_id": ids.prospect_names(persons[order]),
+            "entity_id": ids.prospects(persons[order]),
             "at": stamps(clock.at(days[order])),
             "stage": words(stage[order], STAGES),
         }
@@ -291,14 +289,14 @@ def _contacts(
     campaign = contacts.whole("campaign")
     firsts = np.array(world.campaigns.first or [0], float)
     customer = np.where(prospect, 0, ids.customer[person])
-    names = ids.prospect_names(person)
+    lead = np.where(prospect, ids.prospect[person], 0)
     treated = contacts["treated"] == 1
     table = pa.table(
         {
             "contact_id": pa.array(base[person] + contacts.whole("number"), pa.int64()),
             "customer_id": pa.array(customer, pa.int64(), mask=customer == 0),
-            "prospect_id": pc.if_else(pa.array(prospect), names, pa.scalar(None, pa.string())),
-            "at": stamps(clock.at(contacts.day)),
+            "prospect_id": pa.array(lead, pa.int64(), mask=lead == 0),
+            "at": stamps(clock.plain(contacts.day)),
             "campaign_id": pa.array(campaign + 1, pa.int64()),
             "offer_id": pa.array(offer_id(campaign, contacts.whole("offer")), pa.int64()),
             "channel": words(channel, CHANNELS),

@@ -27,14 +27,15 @@ import pyarrow.parquet as pq
 
 from ...errors import DataError
 from .blocks import Block, World, live_block
-from .chance import Floats
+from .chance import Floats, root_keys
 from .defection import all_alive
 from .foresight import OUTCOMES, foresee
-from .market import CAMPAIGN_KINDS, DISCOUNTS, build_market
+from .market import CAMPAIGN_KINDS, DISCOUNTS, build_market, offer_id
 from .parameters import CAUSES, world_config
+from .population import PERSON, children
 from .products import CATEGORIES, N_CATEGORIES
-from .simulation import Ints, Records
-from .state import CUSTOMER, FUTURE, PROSPECT, SILENT
+from .simulation import Ints, Records, blank_states
+from .state import CUSTOMER, FUTURE, PROSPECT, SILENT, begin_all
 from .write import STEP_VERSION
 
 #: futures may reach so many days past the end of the world
@@ -145,7 +146,7 @@ class Truth:
             result, _ = self._foresee(seen, days, draws=draws, mode=FUTURE, salt=salt, sees_all=sees_all)
             columns = {"customer_id": seen.ids, "cutoff": _moments(seen, len(seen.ids))}
             for j, name in enumerate(OUTCOMES):
-                if name != "converts":
+                if name not in ("converts", "answers"):
                     columns[name] = pa.array(result.mean[:, j])
                     columns[f"{name}_se"] = pa.array(result.error[:, j])
             return pa.table(columns)
@@ -216,6 +217,82 @@ class Truth:
 
         return self._collect(cutoffs, horizon, CUSTOMER, one, customers)
 
+    def answers(self, campaign_id: int, *, draws: int = 100, customers: Sequence[int] | None = None) -> pa.Table:
+        """P(answer before the campaign ends | treated) of every customer, for each offer of a campaign of the company.
+
+        The cutoff is the campaign's start. Columns customer_id, cutoff, offer_id, probability, probability_se.
+        """
+        own = len(self._market["campaign"][self._market["campaign"] >= 0])
+        days = np.flatnonzero(self._market["campaign"] == campaign_id - 1)
+        if days.size == 0:
+            raise DataError(f"campaign {campaign_id} is not one of the company's {own}")
+        day = self._market[days[0]]
+        window = np.array([int(self.world.config.contacting.window_days)], np.int64)
+        start = self.world.config.start + timedelta(days=int(days[0]))
+
+        def one(seen: Seen) -> pa.Table:
+            parts = []
+            for offer in range(len(day["offer_category"])):
+                force = np.array(
+                    [day["kind"], offer, day["offer_category"][offer], day["offer_discount"][offer]], float
+                )
+                result, _ = self._foresee(seen, window, draws=draws, mode=FUTURE, quiet=True, force=force)
+                place = OUTCOMES.index("answers")
+                columns = {
+                    "customer_id": seen.ids,
+                    "cutoff": _moments(seen, len(seen.ids)),
+                    "offer_id": pa.array(np.full(len(seen.ids), offer_id(campaign_id - 1, offer))),
+                    "probability": pa.array(result.mean[:, place]),
+                    "probability_se": pa.array(result.error[:, place]),
+                }
+                parts.append(pa.table(columns))
+            return pa.concat_tables(parts)
+
+        return self._collect([start], int(window[0]), CUSTOMER, one, customers)
+
+    def references(self, cutoffs: Sequence[Cutoff], *, draws: int = 20, sample: int = 300) -> pa.Table:
+        """Expected margin that comes through a customer's referrals of the next 365 days, each in its first 365 days.
+
+        E[referrals] x E[margin of a referred prospect of the customer's segment], the second from `sample` invented
+        prospects a segment who arrive at the cutoff; what these refer in turn is left out. Columns customer_id, cutoff,
+        referrals, referrals_se, margin_each, reference_margin.
+        """
+        days = np.array([365], np.int64)
+        margins: dict[int, Floats] = {}
+
+        def one(seen: Seen) -> pa.Table:
+            result, _ = self._foresee(seen, days, draws=draws, mode=FUTURE, salt=2)
+            if seen.day not in margins:
+                margins[seen.day] = self._worth_of_referred(seen.day, draws, sample)
+            each = margins[seen.day][seen.people["segment"]]
+            referrals = result.mean[:, OUTCOMES.index("referrals")]
+            return pa.table(
+                {
+                    "customer_id": seen.ids,
+                    "cutoff": _moments(seen, len(seen.ids)),
+                    "referrals": pa.array(referrals),
+                    "referrals_se": pa.array(result.error[:, OUTCOMES.index("referrals")]),
+                    "margin_each": pa.array(each),
+                    "reference_margin": pa.array(referrals * each),
+                }
+            )
+
+        return self._collect(cutoffs, 365, CUSTOMER, one)
+
+    def _worth_of_referred(self, day: int, draws: int, sample: int) -> Floats:
+        """Expected margin in 365 days of a prospect who is referred at the cutoff, by segment of the referrer."""
+        segments = self.world.config.segments + 1
+        parents = np.zeros(segments, PERSON)
+        parents["key"], parents["segment"] = root_keys(self.world.seed, 2**61, segments), np.arange(segments)
+        place = np.repeat(np.arange(segments), sample)
+        number = np.tile(np.arange(sample), segments).astype(np.uint64)
+        invented = children(self.world.config, parents, place, number, np.full(place.size, float(day)))
+        states = blank_states(invented.size)
+        begin_all(invented, states)
+        seen = Seen(day, datetime.min, invented, states, pa.nulls(0))
+        result, _ = self._foresee(seen, np.array([365], np.int64), draws=draws, mode=FUTURE, salt=3)
+        return np.asarray(result.mean[:, OUTCOMES.index("margin")].reshape(segments, sample).mean(axis=1))
+
     # ------------------------------------------------------------------------------ how
     def _foresee(self, seen: Seen, days: Ints, *, quiet: bool = False, **how: Any) -> Any:
         market = self._market
@@ -229,7 +306,7 @@ class Truth:
         self, cutoffs: Sequence[Cutoff], horizon: int, phase: int, one: Callable[[Seen], pa.Table],
         ids: Sequence[int] | None = None,
     ) -> pa.Table:  # fmt: skip
-        wanted = sorted({self._day(cutoff, horizon): cutoff for cutoff in cutoffs})
+        wanted = sorted({self._day(cutoff, horizon) for cutoff in cutoffs})
         parts = [one(seen) for seen in self._seen(np.array(wanted, np.int64), phase, ids) if len(seen.ids)]
         if not parts:
             raise DataError("nobody was there at these cutoffs; take later ones")

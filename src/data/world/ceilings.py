@@ -1,0 +1,115 @@
+"""Ceilings: what the true probability itself would reach on the outcomes that came about.
+
+A model is judged on rows (entity, cutoff, target); `true_probabilities` gives the true probability of each row's
+target, `ceilings` the metrics that it reaches on them. Nothing that is learnt from the data does better on average.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ...errors import DataError
+from .chance import Floats
+from .truth import Truth
+
+#: default number of draws by task; the standard errors stand beside the probabilities
+DRAWS = {"churn": 8, "conversion": 16, "next_offer": 60}
+
+
+def true_probabilities(
+    folder: str | Path, task: str, rows: pa.Table, *, horizon: int = 0, draws: int | None = None
+) -> Floats:
+    """The true probability of each row's target, (n,), in the order of the rows; NaN where there is none.
+
+    churn: rows with customer_id and cutoff; no purchase in (cutoff, cutoff + horizon]. next_offer: with category too; a
+    purchase of it within the horizon. conversion: with prospect_id and cutoff; a contract within the horizon; or with
+    customer_id and campaign_id; an answer before the campaign ends (0 for the hold-out). Ids may be numbers or text.
+    """
+    truth = Truth(folder)
+    tasks: dict[str, Callable[..., Floats]] = {"churn": _churn, "conversion": _conversion, "next_offer": _next_offer}
+    if task not in tasks:
+        raise DataError(f"the world knows no ceiling of the task '{task}'; it knows: {', '.join(tasks)}")
+    return tasks[task](truth, rows, horizon, draws or DRAWS[task])
+
+
+def ceilings(
+    folder: str | Path, task: str, rows: pa.Table, *, horizon: int = 0, draws: int | None = None
+) -> dict[str, float]:
+    """roc_auc, average_precision, log_loss and brier of the true probabilities on the column `target` of the rows."""
+    from sklearn import metrics
+
+    probability = true_probabilities(folder, task, rows, horizon=horizon, draws=draws)
+    known = np.isfinite(probability)
+    target, probability = rows["target"].to_numpy().astype(int)[known], probability[known]
+    if target.min() == target.max():
+        raise DataError(f"all {target.size} rows have the target {target[0]}: there is nothing to rank")
+    return {
+        "roc_auc": float(metrics.roc_auc_score(target, probability)),
+        "average_precision": float(metrics.average_precision_score(target, probability)),
+        "log_loss": float(metrics.log_loss(target, np.clip(probability, 1e-6, 1 - 1e-6))),
+        "brier": float(metrics.brier_score_loss(target, probability)),
+    }
+
+
+def _churn(truth: Truth, rows: pa.Table, horizon: int, draws: int) -> Floats:
+    known = truth.silence(_cutoffs(rows), [horizon], draws=draws, customers=_ids(rows, "customer_id"))
+    return _matched(rows, known, ("customer_id", "cutoff"))
+
+
+def _next_offer(truth: Truth, rows: pa.Table, horizon: int, draws: int) -> Floats:
+    known = truth.categories(_cutoffs(rows), horizon, draws=draws, customers=_ids(rows, "customer_id"))
+    return _matched(rows, known, ("customer_id", "cutoff", "category"))
+
+
+def _conversion(truth: Truth, rows: pa.Table, horizon: int, draws: int) -> Floats:
+    if "prospect_id" in rows.column_names:
+        return _matched(rows, truth.conversion(_cutoffs(rows), [horizon], draws=draws), ("prospect_id", "cutoff"))
+    contacts = pq.read_table(
+        truth.folder / "contacts.parquet", columns=["customer_id", "campaign_id", "offer_id", "treated"]
+    )
+    contacts = contacts.filter(pc.is_valid(contacts["customer_id"]))
+    parts = []
+    for campaign in pc.unique(rows["campaign_id"]).to_pylist():
+        targeted = contacts.filter(pc.equal(contacts["campaign_id"], int(campaign)))
+        answers = truth.answers(int(campaign), draws=10 * draws, customers=targeted["customer_id"].to_pylist())
+        joined = targeted.join(answers, ["customer_id", "offer_id"], join_type="inner")
+        probability = pc.if_else(joined["treated"], joined["probability"], 0.0)
+        parts.append(joined.select(["customer_id", "campaign_id"]).append_column("probability", probability))
+    return _matched(rows, pa.concat_tables(parts), ("customer_id", "campaign_id"))
+
+
+def _cutoffs(rows: pa.Table) -> list[datetime]:
+    """The distinct cutoffs; one a microsecond before midnight means that midnight."""
+    moments = pc.unique(rows["cutoff"].cast(pa.timestamp("us"))).to_pylist()
+    return [moment + timedelta(microseconds=1) if moment.microsecond == 999_999 else moment for moment in moments]
+
+
+def _ids(rows: pa.Table, name: str) -> list[int]:
+    return [int(value) for value in pc.unique(rows[name]).to_pylist()]
+
+
+def _matched(rows: pa.Table, known: pa.Table, keys: tuple[str, ...]) -> Floats:
+    """The probabilities of `known` in the order of `rows`, found by the keys."""
+    wanted, given = rows.select(list(keys)), known.select([*keys, "probability"])
+    for place, name in enumerate(keys):
+        wanted = wanted.set_column(place, name, _comparable(wanted[name], name))
+        given = given.set_column(place, name, _comparable(given[name], name))
+    wanted = wanted.append_column("__row", pa.array(np.arange(len(rows))))
+    joined = wanted.join(given, list(keys), join_type="left outer").sort_by("__row")
+    return np.asarray(joined["probability"].to_numpy(), float)
+
+
+def _comparable(values: Any, name: str) -> Any:
+    if name == "cutoff":
+        # the last microsecond of a day is the next midnight
+        stamps = pc.add(values.cast(pa.timestamp("us")), pa.scalar(1, pa.duration("us")))
+        return pc.floor_temporal(stamps, unit="day")
+    return values.cast(pa.string())
