@@ -94,12 +94,12 @@ class TuningConfig(Frozen):
 class LearnerConfig(Frozen):
     """Hyperparameters of the boosted trees; the names are LightGBM's."""
 
-    num_leaves: Annotated[int, Field(ge=2, le=255)] = 15
+    num_leaves: Annotated[int, Field(ge=2, le=255)] = 10
     max_depth: Annotated[int, Field(ge=-1, le=32)] = 6
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.03
     n_estimators: PositiveInt = 600
-    min_child_samples: PositiveInt = 40
-    colsample_bytree: Annotated[float, Field(gt=0, le=1)] = 0.5
+    min_child_samples: PositiveInt = 60
+    colsample_bytree: Annotated[float, Field(gt=0, le=1)] = 0.3
     subsample: Annotated[float, Field(gt=0, le=1)] = 0.8
     reg_lambda: Annotated[float, Field(ge=0)] = 5.0
     cat_smooth: Annotated[float, Field(ge=0)] = 20.0

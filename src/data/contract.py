@@ -168,6 +168,7 @@ _TABLES = (
             Column("quantity", "number", negative="error", zero="warning"),
             Column("margin", "number"),
             Column("discount", "number", negative="warning"),
+            Column("coupon", "number", negative="warning"),
             Column("channel", "text"),
             _id("order_id", "order_id"),
             _known_at(),

@@ -32,7 +32,7 @@ _OF_PRODUCT = {
 _OF_CAMPAIGN = {"campaign_kind": "kind", "starts_at": "starts_at", "ends_at": "ends_at"}
 _OF_CONTACT = ("customer_id", "prospect_id", "campaign_id", "offer_id", "channel")
 _LOCAL = ("transactions", "interactions")
-_EXACT = ("amount", "quantity", "discount", "margin", "price", "cost", "fee")
+_EXACT = ("amount", "quantity", "discount", "coupon", "margin", "price", "cost", "fee")
 _BOUND = "999999999999"
 
 
@@ -51,7 +51,7 @@ def enrich(engine: DuckDBEngine, name: str, tables: Mapping[str, CheckedTable], 
     if name == "campaigns":
         columns["known_at"] = _first_of(columns.get("known_at"), _own("starts_at"))
     if name in ("offers", "contacts") and "campaigns" in tables and "campaign_id" in columns:
-        query = _with_campaign(query, columns, name)
+        query = _with_campaign(query, columns, name, tables["campaigns"])
     if name == "contacts":
         if "at" not in columns:
             raise DataError("contacts.at is not mapped, and there are no campaigns whose start could stand for it")
@@ -73,7 +73,10 @@ def enrich(engine: DuckDBEngine, name: str, tables: Mapping[str, CheckedTable], 
 
 
 def _exact(amount: exp.Expression) -> exp.Expression:
-    return sql(f"CAST(least(greatest(x, -{_BOUND}), {_BOUND}) AS DECIMAL(18, 6))", x=amount)
+    held = sql(f"least(greatest(x, -{_BOUND}), {_BOUND})", x=amount)
+    return sql(
+        "CASE WHEN x IS NOT NULL THEN CAST(h AS DECIMAL(18, 6)) END", x=amount, h=held
+    )  # both skip missing values
 
 
 def _with_product(query: exp.Select, columns: Columns, name: str, products: CheckedTable) -> exp.Select:
@@ -87,12 +90,13 @@ def _with_product(query: exp.Select, columns: Columns, name: str, products: Chec
     return _joined(query, products.view, "p", "product_id")
 
 
-def _with_campaign(query: exp.Select, columns: Columns, name: str) -> exp.Select:
+def _with_campaign(query: exp.Select, columns: Columns, name: str, campaigns: CheckedTable) -> exp.Select:
     if name == "offers":
         columns["known_at"] = _first_of(columns.get("known_at"), _of("c", "known_at"))
         return _joined(query, "rich.campaigns", "c", "campaign_id")
     for column, theirs in _OF_CAMPAIGN.items():
-        columns[column] = _of("c", theirs)
+        if theirs in campaigns.columns:
+            columns[column] = _of("c", theirs)
     columns["at"] = _first_of(columns.get("at"), _of("c", "starts_at"))
     return _joined(query, "rich.campaigns", "c", "campaign_id")
 

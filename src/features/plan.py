@@ -147,6 +147,7 @@ def _add_group(draft: _Draft, block: str, group: Group) -> None:
         return
     through = draft.tables[group.through] if group.through else {}
     absent = [key for key in group.key if key not in table and key not in through]
+    absent += [group.on for side in (table, through) if group.through and group.on not in side]
     if absent:
         draft.left_out.append(f"{block}: {group.table} has no {absent[0]}")
         return

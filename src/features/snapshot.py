@@ -8,7 +8,7 @@ training and the one cutoff of a nightly job. An Arrow snapshot has the task's k
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -30,6 +30,7 @@ from ..language.declarations import (
     Measure,
     Planned,
     Ratio,
+    Visible,
 )
 from ..language.expressions import ZERO, days, equal, ratio
 from ..language.moments import SPINE, Moment, PerRow, Shared, shift, with_edges
@@ -43,7 +44,7 @@ DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
-class _Visible:
+class VisibleNow:
     """What a fitted feature sees at one cutoff."""
 
     cutoff: datetime
@@ -55,6 +56,10 @@ class _Visible:
         """The group's measures, sorted by key."""
         (part,) = compile_group(group, self.moment, self.tables)
         return self.engine.arrow(part.query).sort_by([(key, "ascending") for key in group.key])
+
+    def everywhere(self, count: Callable[[Visible], pa.Table]) -> pa.Table:
+        """Everybody is at hand."""
+        return count(self)
 
 
 class Snapshots:
@@ -124,7 +129,7 @@ class Snapshots:
         measures = [requirement.condition.measure for requirement in (*requirements, *([target] if target else []))]
         self._set_spine(spine, measures)
         query = compile_spine(requirements, target, moment, self.tables)
-        eligible = self.engine.arrow(query)
+        eligible = self._run(query)
         return eligible.select([name for name in eligible.column_names if not name.startswith("edge_")])
 
     def _set_spine(self, spine: pa.Table, measures: Sequence[Measure]) -> None:
@@ -147,7 +152,7 @@ class Snapshots:
         """The spine with all features; rows keep their order."""
         spine = spine.append_column("__row", pa.array(range(spine.num_rows), pa.int64()))
         cutoffs = sorted(pc.unique(spine["cutoff"]).to_pylist())
-        if self.task.is_planned and not self.plan.fitted:
+        if self.task.is_planned and not self.plan.fitted and len(cutoffs) > 1:
             table = self._features_at(spine, PerRow())
         else:
             pieces = [spine.filter(pc.equal(spine["cutoff"], pa.scalar(c, pa.timestamp("us")))) for c in cutoffs]
@@ -175,6 +180,10 @@ class Snapshots:
         derived = [exp.alias_(_derive(feature), feature.name, quoted=True) for feature in computed]
         if derived:
             query = exp.select("j.*", *derived).from_(query.subquery("j"))
+        return self._run(query)
+
+    def _run(self, query: exp.Select) -> pa.Table:
+        """The rows of a query over the spine."""
         return self.engine.arrow(query)
 
     def _moment_for(self, group: Group, moment: Moment) -> Moment:
@@ -184,10 +193,13 @@ class Snapshots:
     def _with_fitted(self, spine: pa.Table, moment: Moment) -> pa.Table:
         for fitted in self.plan.fitted:
             assert isinstance(moment, Shared)
-            visible = _Visible(moment.cutoff, moment, self.engine, self.tables)
-            for feature, values in zip(fitted.features, fitted.compute(visible, spine), strict=True):
+            for feature, values in zip(fitted.features, fitted.compute(self._visible(moment), spine), strict=True):
                 spine = spine.append_column(feature.name, pa.array(values, from_pandas=True))
         return spine
+
+    def _visible(self, moment: Shared) -> Visible:
+        """What fitted features see at a cutoff."""
+        return VisibleNow(moment.cutoff, moment, self.engine, self.tables)
 
     def _learn(self, blocks: Sequence[Block], learn_at: datetime | None) -> Learned:
         wanted = values_to_learn(blocks, self.tables)

@@ -40,6 +40,7 @@ from .declarations import (
 )
 from .expressions import (
     COMPARISONS,
+    ONE,
     ZERO,
     case_when,
     conditions,
@@ -48,10 +49,12 @@ from .expressions import (
     equal,
     filtered,
     number,
+    plain,
     predicates,
     ratio,
     seconds,
     total,
+    wide,
 )
 from .moments import Moment
 from .sight import Columns, Sight
@@ -168,7 +171,8 @@ def _aggregate(sight: Sight, output: Output) -> exp.Expression:
         case Latest():
             value = exp.column(measure.column)
             order = exp.Struct(expressions=[exp.column("at"), value.copy()])
-            return filtered(exp.ArgMax(this=value, expression=order), [*seen, _known(value)])
+            latest = filtered(exp.ArgMax(this=value, expression=order), [*seen, _known(value)])
+            return plain(latest, sight.columns[sight.group.table][measure.column])
     raise TypeError(f"{type(measure).__name__} is not a direct aggregate")
 
 
@@ -181,9 +185,13 @@ def _visits(sight: Sight, members: Sequence[Output]) -> exp.Select:
     gaps_wanted = any(isinstance(measure, GapMean | GapMedian | GapSpread | GapLargest) for measure in measures)
     events = sight.events(measures, needed, whole_past=gaps_wanted)
     carried = [*sight.keys, *sight.edges(measures)]
-    moment = [] if visit == "at" else [exp.alias_(exp.Min(this=exp.column("at")), "at")]
-    visits = exp.select(*carried, *(moment or ["at"])).from_(events).where(*conditions(where))
-    visits = visits.group_by(*carried, visit)
+    if visit == "at":
+        visits = exp.select(*carried, "at").from_(events).where(*conditions(where)).group_by(*carried, "at")
+    else:  # the last event, not the first: it lies in a window whether or not the visit began before the window did
+        visits = exp.select(*carried, exp.alias_(exp.Max(this=exp.column("at", "v")), "at")).from_(events)
+        no_order = exp.Is(this=exp.column(visit), expression=exp.Null())
+        visits = visits.where(*conditions(where))
+        visits = visits.group_by(*carried, visit, case_when(no_order, exp.column("at", "v")))
     before = exp.Window(
         this=exp.Lag(this=exp.column("at")),
         partition_by=[exp.column(key) for key in sight.keys],
@@ -228,12 +236,14 @@ def _over_visits(sight: Sight, output: Output) -> exp.Expression:
         case GapLargest():
             return div(number(filtered(exp.Max(this=gap), seen)), day)
         case GapSpread():
-            squared = number(filtered(exp.Sum(this=exp.Mul(this=gap, expression=gap)), seen))
-            deviation = exp.Sub(this=squared, expression=ratio(exp.Mul(this=number(summed), expression=summed), count))
-            deviation = exp.Greatest(this=deviation, expressions=[ZERO.copy()])
-            variance = ratio(deviation, exp.paren(exp.Sub(this=count, expression=exp.Literal.number(1))))
-            enough = exp.GTE(this=count, expression=exp.Literal.number(2))
-            return case_when(enough, div(exp.Sqrt(this=variance), day))
+            squared = filtered(exp.Sum(this=exp.Mul(this=wide(gap), expression=gap)), seen)
+            scaled = exp.Sub(
+                this=exp.Mul(this=squared, expression=count),
+                expression=exp.Mul(this=wide(summed), expression=summed.copy()),
+            )
+            pairs = exp.Mul(this=count.copy(), expression=exp.paren(exp.Sub(this=count.copy(), expression=ONE.copy())))
+            enough = exp.GT(this=count.copy(), expression=ONE.copy())
+            return case_when(enough, div(exp.Sqrt(this=ratio(exp.paren(scaled), pairs)), day))
     raise TypeError(f"{type(output.measure).__name__} is not measured over visits")
 
 
@@ -256,14 +266,16 @@ def _share(sight: Sight, members: Sequence[Output]) -> exp.Select:
     assert isinstance(measure, TopShare)
     events = sight.events(measures, columns_of(measure))
     sums = [output.named(filtered(total(measure.column), sight.within(measure, output.window))) for output in members]
-    by_value = exp.select(*sight.keys, *sums).from_(events).group_by(*sight.keys, measure.of).subquery("b")
+    named = exp.alias_(_known(exp.column(measure.of)), "__named")
+    by_value = exp.select(*sight.keys, named, *sums).from_(events).group_by(*sight.keys, measure.of).subquery("b")
     return exp.select(*sight.keys, *map(_largest_share, members)).from_(by_value).group_by(*sight.keys)
 
 
 def _largest_share(output: Output) -> exp.Expression:
     value = exp.column(output.name, quoted=True)
     positive = exp.GT(this=exp.Sum(this=value), expression=ZERO.copy())
-    return output.named(case_when(positive, ratio(exp.Max(this=value), exp.Sum(this=value))))
+    largest = filtered(exp.Max(this=value.copy()), [exp.column("__named")])
+    return output.named(case_when(positive, ratio(largest, exp.Sum(this=value.copy()))))
 
 
 _PLANS: dict[str, Callable[[Sight, Sequence[Output]], exp.Select]] = {

@@ -358,6 +358,13 @@ class Visible(Protocol):
     def measure(self, group: Group) -> pa.Table:
         """One row for each key in sight, one column for each measure of the group, sorted by key."""
 
+    def everywhere(self, count: Callable[[Visible], pa.Table]) -> pa.Table:
+        """Counts over everybody, where only one bucket of customers is at hand.
+
+        `count` gives a table whose last column `n` is a whole number; over the buckets, `n` is added up for each
+        combination of the other columns. The rows come in no particular order.
+        """
+
 
 @dataclass(frozen=True)
 class Fitted:

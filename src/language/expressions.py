@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from sqlglot import exp
@@ -10,7 +11,7 @@ from .declarations import Conjunction, Predicate
 
 COMPARISONS = {"==": exp.EQ, "!=": exp.NEQ, "<": exp.LT, "<=": exp.LTE, ">": exp.GT, ">=": exp.GTE}
 MICROSECONDS_A_DAY = "8.64e10"
-ZERO = exp.Literal.number(0)
+ZERO, ONE = exp.Literal.number(0), exp.Literal.number(1)
 
 
 def predicates(where: Predicate | Conjunction | None) -> tuple[Predicate, ...]:
@@ -58,6 +59,26 @@ def total(column: str) -> exp.Expression:
 def number(value: exp.Expression) -> exp.Expression:
     """As a double."""
     return exp.cast(value, "double")
+
+
+def wide(value: exp.Expression) -> exp.Expression:
+    """As an integer of 128 bits: squares of seconds outgrow 64 bits after a century."""
+    return exp.cast(value.copy(), "int128")
+
+
+def is_number(type_name: str) -> bool:
+    """True for the engine's names of integers, decimals and floats, false for what only contains such a name."""
+    return (
+        re.match(r"(U?(TINY|SMALL|BIG|HUGE)?INT|U?INTEGER|DECIMAL|NUMERIC|FLOAT|DOUBLE|REAL)(\(.*\))?$", type_name)
+        is not None
+    )
+
+
+def plain(value: exp.Expression, type_name: str) -> exp.Expression:
+    """A value of a type that is kept (text, BIGINT, DOUBLE), or as the number or text that stands for it."""
+    if type_name in ("VARCHAR", "BIGINT", "DOUBLE"):
+        return value
+    return exp.cast(value, "double" if is_number(type_name) else "text")
 
 
 def div(left: exp.Expression, right: exp.Expression) -> exp.Expression:

@@ -21,14 +21,15 @@ from .sight import Columns, Sight
 def compile_universe(universe: Seen | Pairs, moment: Shared, columns: Columns) -> exp.Select:
     """The keys of the universe as of a shared cutoff, with the cutoff beside them."""
     if isinstance(universe, Seen):
-        return _seen(universe, moment, columns).select(exp.alias_(moment.at(), "cutoff"))
-    left, right = (_seen(side, moment, columns) for side in (universe.left, universe.right))
+        return compile_seen(universe, moment, columns).select(exp.alias_(moment.at(), "cutoff"))
+    left, right = (compile_seen(side, moment, columns) for side in (universe.left, universe.right))
     keys = [exp.column(key, side) for side, seen in (("l", universe.left), ("r", universe.right)) for key in seen.key]
     query = exp.select(*keys, exp.alias_(moment.at(), "cutoff")).from_(left.subquery("l"))
     return query.join(right.subquery("r"), join_type="cross")
 
 
-def _seen(seen: Seen, moment: Shared, columns: Columns) -> exp.Select:
+def compile_seen(seen: Seen, moment: Shared, columns: Columns) -> exp.Select:
+    """The keys with an event in sight."""
     events = Sight(Group(seen.table, seen.key, ()), moment, columns).events([Count()], set())
     return exp.select(*seen.key).distinct().from_(events).where(*_of_somebody(seen.key))
 

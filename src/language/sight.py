@@ -2,6 +2,9 @@
 
 A `Sight` stands for the events of one table and key at one moment. With a `Shared` moment, the cutoff and the edges
 of windows are literals; with `PerRow`, events are joined to the spine and carry its cutoff and edges along.
+
+Where the tables' names stand for one bucket of customers, a key that names nobody (a category, a campaign) is measured
+over everybody's events, which have a name of their own (`data.dataset.whole`).
 """
 
 from __future__ import annotations
@@ -10,6 +13,8 @@ from collections.abc import Mapping, Sequence
 
 from sqlglot import exp
 
+from ..data.contract import ENTITY_DOMAINS
+from ..data.dataset import whole
 from .declarations import Group, Measure
 from .expressions import conditions, equal
 from .moments import SPINE, Moment, PerRow, edge_name
@@ -53,7 +58,7 @@ class Sight:
     def events(self, measures: Sequence[Measure], needed: set[str], *, whole_past: bool = False) -> exp.Subquery:
         """The events that any of the measures may see; with `whole_past`, not cut at the longest window."""
         table = self.columns[self.group.table]
-        event = exp.to_table(self.group.table).as_("e")
+        event = exp.to_table(self._source()).as_("e")
         at = "at" if "at" in table else "known_at"
         selected = [exp.alias_(exp.column(at, "e"), "at")]
         selected += [exp.column(name, "e") for name in sorted(needed - {"at", *self.keys})]
@@ -66,6 +71,12 @@ class Sight:
         else:
             query = exp.select(*(exp.column(key, "e") for key in self.keys), *selected).from_(event)
         return query.where(*self._visible(measures, table, whole_past)).subquery("v")
+
+    def _source(self) -> str:
+        """The table to read: everybody's, where the key names nobody and the tables at hand are one bucket's."""
+        everybody = whole(self.group.table)
+        names_somebody = any(key in ENTITY_DOMAINS for key in self.group.key)
+        return self.group.table if names_somebody or everybody not in self.columns else everybody
 
     def _join(self, query: exp.Select, event: exp.Expression) -> exp.Select:
         """The spine's keys joined to their events: directly, or through the products that a campaign offers."""

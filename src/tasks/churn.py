@@ -33,7 +33,7 @@ def churn(config: ChurnConfig) -> Task:
         wording=Wording(
             entity="customer",
             entities="customers",
-            outcome=f"does not buy for {config.horizon} days",
+            outcome=f"bought nothing for {config.horizon} days",
             positives="customers who stay away",
             negatives="customers who come",
             purpose="To speak to customers who are about to leave while they can still be kept.",

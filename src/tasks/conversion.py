@@ -39,7 +39,7 @@ def _of_campaigns() -> Task:
         wording=Wording(
             entity="customer",
             entities="customers",
-            outcome="responds to the campaign",
+            outcome="responded to the campaign",
             positives="customers who respond",
             negatives="customers who do not",
             purpose="To contact those who will respond, and to spare the others and the budget.",
@@ -73,7 +73,7 @@ def _of_prospects(config: ConversionConfig) -> Task:
         wording=Wording(
             entity="prospect",
             entities="prospects",
-            outcome="becomes a customer",
+            outcome="became a customer",
             positives="prospects who convert",
             negatives="prospects who do not",
             purpose="To spend time and money on the prospects who will become customers.",

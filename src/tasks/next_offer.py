@@ -43,7 +43,7 @@ def next_offer(config: NextOfferConfig) -> Task:
         wording=Wording(
             entity="customer",
             entities="customers",
-            outcome="buys the category",
+            outcome="bought the category",
             positives="offers that are bought",
             negatives="offers that are not",
             purpose="To offer each customer what he is likely to want next and would not buy by himself.",

@@ -31,7 +31,7 @@ from .splits import rolling_folds
 from .tune import Fold, Trial, search
 
 Say = Callable[[str], None]
-EXPLAINED_ROWS = 5_000
+EXPLAINED_ROWS = 10_000
 
 
 @dataclass(frozen=True)
@@ -75,9 +75,8 @@ def train(
     seconds: float | None = None,
     seed: int | None = None,
     say: Say = lambda text: None,
-    record: Callable[[Run, Trained], None] = lambda run, trained: None,
 ) -> Trained:
-    """Train, judge and register one task. `record` may log more (pictures, cards) to the run while it is open.
+    """Train, judge and register one task.
 
     Raises DataError where there is nothing to learn from, GateError where a result is too good to be true.
     """
@@ -102,9 +101,7 @@ def train(
         raise_on(alarms, allow=config.allow_suspected_leak)
         say("registering")
         registered = _register(material, fitted, run)
-        trained = Trained(material, fitted, judgement, tested, explained, alarms, extra, registered, run.id)
-        record(run, trained)
-    return trained
+    return Trained(material, fitted, judgement, tested, explained, alarms, extra, registered, run.id)
 
 
 # ------------------------------------------------------------------------------------------- fitting
@@ -130,6 +127,8 @@ def fit(material: Material, *, say: Say = lambda text: None, run: Run | None = N
     learner, trials = search(
         folds, columns, material.config.learner, material.config.tuning, seed=material.seed, threads=threads, told=told
     )
+    if not has_validation:
+        learner = _with_rounds(learner, material, training, target)
     say("fitting the model")
     model = BoostedClassifier(
         learner, columns, seed=material.seed, threads=threads, negative_share=task.negative_share
@@ -155,6 +154,20 @@ def _folds(training: pa.Table, target: Floats) -> list[Fold]:
         order = np.argsort(training["cutoff"].to_numpy(), kind="stable")
         usable = [(order[: len(order) // 2], order[len(order) // 2 :])]
     return [Fold(training.take(pa.array(a)), target[a], training.take(pa.array(b)), target[b]) for a, b in usable]
+
+
+def _with_rounds(learner: LearnerConfig, material: Material, training: pa.Table, target: Floats) -> LearnerConfig:
+    """The learner with the number of trees that is best over entity folds of all training rows.
+
+    Rolling folds are fitted to a part of the rows, from which fewer trees can be learned than from all.
+    """
+    rounds = []
+    for rest, fold in entity_folds(training[material.task.entity].to_numpy(), seed=material.seed):
+        most = learner.model_copy(update={"n_estimators": material.config.learner.n_estimators})
+        model = BoostedClassifier(most, material.snapshots.columns, seed=material.seed)
+        held_out = (training.take(pa.array(fold)), target[fold])
+        rounds.append(model.fit(training.take(pa.array(rest)), target[rest], validation=held_out).rounds)
+    return learner.model_copy(update={"n_estimators": max(int(np.median(rounds)), 10)})
 
 
 def _out_of_fold(model: BoostedClassifier, training: pa.Table, target: Floats, entity: str) -> Floats:

@@ -145,5 +145,5 @@ def _point(learner: LearnerConfig) -> dict[str, float]:
 
 def _slower(learner: LearnerConfig) -> LearnerConfig:
     return learner.model_copy(
-        update={"num_leaves": 8, "learning_rate": 0.02, "colsample_bytree": 0.25, "min_child_samples": 80}
+        update={"num_leaves": 5, "learning_rate": 0.02, "colsample_bytree": 0.2, "min_child_samples": 100}
     )

@@ -89,6 +89,30 @@ BLOCK = Block(
             ),
             through="offers",
         ),
+        Group(
+            "transactions",
+            TARGETED,
+            (
+                Feature(
+                    "offered_categories_spend_{window}",
+                    Sum(column="amount", last=(30, 90)),
+                    definition="amount spent in {period} in categories in which the campaign has offers",
+                    unit="currency",
+                    family="buys what is offered",
+                    words="spent {value} in {period} in the campaign's categories; typically {typical}",
+                ),
+                Feature(
+                    "offered_categories_{window}",
+                    Distinct(column="category", last=(90,)),
+                    definition="different categories bought in {period} in which the campaign has offers",
+                    unit="count",
+                    family="buys what is offered",
+                    words="bought in {value} of the campaign's categories in {period}; typically in {typical}",
+                ),
+            ),
+            through="offers",
+            on="category",
+        ),
     ),
     derived=(
         Feature(

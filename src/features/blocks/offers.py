@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
-
 from ...language.declarations import (
     Block,
     Count,
@@ -18,45 +14,11 @@ from ...language.declarations import (
     Mean,
     Ratio,
     Sum,
-    Visible,
     Visits,
 )
+from .co_purchase import co_purchase
 
 CATEGORY, PAIR = ("category",), ("customer_id", "category")
-BASKET_DAYS = 90
-
-
-def co_purchase(visible: Visible, spine: pa.Table) -> list[npt.NDArray[np.float64]]:
-    """How well a category goes with the customer's basket: the categories he bought in the last 90 days.
-
-    With n(b) customers having b in their basket and n(b, c) having both, P(c | b) = n(b, c) / n(b). Returned are the
-    mean of P(c | b) over the basket, and the mean of the lift P(c | b) / P(c); item-to-item co-occurrence as in
-    Linden, Smith and York (2003).
-    """
-    recent = Group("transactions", PAIR, (Feature("n", Count(last=(BASKET_DAYS,)), definition=""),))
-    pairs = visible.measure(recent)
-    pairs = pairs.filter(pa.compute.greater(pairs["n"], 0))
-    customers, categories = pairs["customer_id"].unique(), pairs["category"].unique()
-    basket = np.zeros((len(customers), len(categories)), np.float32)
-    basket[_index(pairs["customer_id"], customers), _index(pairs["category"], categories)] = 1.0
-    together = basket.T @ basket
-    alone = np.maximum(np.diag(together), 1.0)
-    conditional = together / alone[:, None]
-    lift = conditional / (alone / max(len(customers), 1))[None, :]
-    size = np.maximum(basket.sum(axis=1, keepdims=True), 1.0)
-    row, column = _index(spine["customer_id"], customers), _index(spine["category"], categories)
-    known = (row >= 0) & (column >= 0)
-    results = []
-    for weights in (conditional, lift):
-        mean = (basket @ weights) / size
-        results.append(np.where(known, mean[row, column], np.nan).astype(np.float64))
-    return results
-
-
-def _index(values: pa.ChunkedArray, among: pa.Array) -> npt.NDArray[np.int64]:
-    """Position of each value in `among`, -1 where it is not there."""
-    return np.asarray(pa.compute.fill_null(pa.compute.index_in(values, among), -1), np.int64)
-
 
 BLOCK = Block(
     "offers",

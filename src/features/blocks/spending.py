@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...language.declarations import Block, Column, Count, Feature, Group, Largest, Mean, Ratio, Sum, Visits
+from ...language.declarations import Block, Column, Count, Distinct, Feature, Group, Largest, Mean, Ratio, Sum, Visits
 
 WINDOWS = (7, 30, 90, 180, 365, None)
 VISIT_WINDOWS = (7, 14, 28, 56, 90, 180, 365, None)
@@ -61,6 +61,30 @@ BLOCK = Block(
                     unit="currency",
                     family="use of discounts",
                     words="{value} of discounts in {period}; typically {typical}",
+                ),
+                Feature(
+                    "coupon_{window}",
+                    Sum(column="coupon", last=(30, 90, None)),
+                    definition="discounts by coupon in {period}",
+                    unit="currency",
+                    family="use of coupons",
+                    words="saved {value} by coupons in {period}; typically {typical}",
+                ),
+                Feature(
+                    "coupon_items_{window}",
+                    Count(last=(90, None), where=Column("coupon") > 0),
+                    definition="items bought with a coupon in {period}",
+                    unit="count",
+                    family="use of coupons",
+                    words="{value} items bought with a coupon in {period}; typically {typical}",
+                ),
+                Feature(
+                    "channels_{window}",
+                    Distinct(column="channel", last=(90, None)),
+                    definition="different shops or channels in {period}",
+                    unit="count",
+                    family="where he buys",
+                    words="bought through {value} different shops or channels in {period}; typically {typical}",
                 ),
                 Feature(
                     "margin_{window}",

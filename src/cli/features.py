@@ -1,0 +1,102 @@
+"""`rapport features`: the dictionary of a task's features, and snapshots as Parquet with a profile of each column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from rich.table import Table
+
+from ..config import Config
+from ..data.ingest import open_dataset
+from ..language.declarations import FeatureColumn
+from ..language.moments import midnight
+from ..training.material import Material
+from .console import Console
+
+
+def dictionary(config: Config, name: str, console: Console) -> tuple[FeatureColumn, ...]:
+    """The features that the task has on these data."""
+    material = Material(open_dataset(config, progress=console.say), name, config.task(name), seed=config.seed)
+    for line in material.snapshots.plan.left_out:
+        console.note(f"left out: {line}")
+    return material.snapshots.columns
+
+
+def write(
+    config: Config, name: str, cutoffs: Sequence[date], out: Path | None, console: Console
+) -> tuple[list[dict[str, Any]], Path]:
+    """Write one Parquet file a cutoff (or window) and return the profile of each feature, and the folder."""
+    folder = out or config.home / "features" / config.name / name
+    with console.step("features"):
+        data = open_dataset(config, progress=console.say)
+        material = Material(data, name, config.task(name), seed=config.seed)
+        if cutoffs:
+            zone, snapshots = config.zone, material.snapshots
+            tables = {
+                f"cutoff={day}": snapshots.features(snapshots.population([midnight(day, zone)], with_target=False))
+                for day in sorted(cutoffs)
+            }
+        else:
+            tables = {window: material.table(window) for window in material.spines}
+        folder.mkdir(parents=True, exist_ok=True)
+        for label, table in tables.items():
+            aside = folder / f".{label}.part"
+            pq.write_table(table, aside, compression="zstd")
+            aside.rename(folder / f"{label}.parquet")
+    first, *_, last = [*tables.values(), *tables.values()]
+    return [_profile(column, first, last) for column in material.snapshots.columns], folder
+
+
+def _profile(column: FeatureColumn, first: pa.Table, last: pa.Table) -> dict[str, Any]:
+    before, after = first[column.name], last[column.name]
+    profile: dict[str, Any] = {
+        "feature": column.name,
+        "block": column.block,
+        "missing": _missing(after),
+        "missing_first": _missing(before),
+        "distinct": pc.count_distinct(after).as_py(),
+    }
+    if column.kind == "number":
+        profile |= {"median": _median(after), "median_first": _median(before)}
+    return profile
+
+
+def _missing(values: pa.ChunkedArray) -> float:
+    return float(pc.mean(pc.is_null(values, nan_is_null=True).cast(pa.int8())).as_py() or 0.0)
+
+
+def _median(values: pa.ChunkedArray) -> float | None:
+    found = pc.quantile(values.cast(pa.float64()), 0.5)[0].as_py()
+    return None if found is None else float(found)
+
+
+def as_dictionary_text(columns: Sequence[FeatureColumn]) -> Table:
+    """The dictionary as a table: a line a feature."""
+    table = Table(title=f"{len(columns)} features", title_justify="left")
+    for head in ("feature", "block", "family", "unit", "definition"):
+        table.add_column(head, overflow="fold")
+    for column in columns:
+        table.add_row(column.name, column.block, column.family, column.unit or column.kind, column.definition)
+    return table
+
+
+def as_profile_table(profile: Sequence[dict[str, Any]]) -> Table:
+    """The profile as a table: the last window, and beside it the first, to see what drifts."""
+    table = Table(title="last window (first window)", title_justify="left")
+    for head in ("feature", "missing", "distinct", "median"):
+        table.add_column(head, justify="left" if head == "feature" else "right")
+    for row in profile:
+        median = "" if row.get("median") is None else f"{row['median']:.4g} ({_shown(row.get('median_first'))})"
+        missing = f"{row['missing']:.0%} ({row['missing_first']:.0%})"
+        table.add_row(row["feature"], missing, f"{row['distinct']:,}", median)
+    return table
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.4g}"

@@ -1,0 +1,134 @@
+"""`rapport run`: everything from the check of the data to the scores and the pages, with the time each step takes."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from rich.table import Table
+
+from ..config import Config
+from ..data.dataset import Dataset
+from ..data.ingest import open_dataset
+from ..explain import review as review_page
+from ..registry.versions import export, load
+from ..scoring.batch import ScoreReport, score
+from ..training.experiment import Trained, train
+from ..training.record import record
+from .console import Console
+
+REPORTS, EXPORTS = "reports", "exports"
+
+
+def run(config: Config, console: Console, *, trials: int | None, seconds: float | None) -> dict[str, Any]:
+    """Check, train, judge, register, export, score and explain every configured task; the summary of all of it."""
+    started = datetime.now(UTC)
+    with console.step("check"):
+        data = open_dataset(config, progress=console.say)
+    for fault in data.report.warnings:
+        console.note(f"warning: {fault.place}: {fault.count or ''} {fault.what}")
+    tasks = {name: _task(data, name, console, trials, seconds) for name in config.tasks.named()}
+    summary = {
+        "config": config.name,
+        "started_at": started.isoformat(timespec="seconds"),
+        "seconds": {**console.seconds, "total": round((datetime.now(UTC) - started).total_seconds(), 2)},
+        "tasks": tasks,
+    }
+    write_summary(config, summary)
+    return summary
+
+
+def _task(data: Dataset, name: str, console: Console, trials: int | None, seconds: float | None) -> dict[str, Any]:
+    config = data.config
+    console.note(f"{name}")
+    with console.step(f"{name}: train"):
+        trained = train(data, name, trials=trials, seconds=seconds, say=console.say)
+    with console.step(f"{name}: explain"):
+        console.say("drawing pictures and writing the page")
+        page = write_review(config, name, record(trained))
+    with console.step(f"{name}: export"):
+        folder = export(config, name, config.home / EXPORTS / config.name / name)
+    with console.step(f"{name}: score"):
+        report = score(data, name, load(config, name), say=console.say)
+    return _summary(trained, report, page, folder)
+
+
+def write_review(config: Config, name: str, review: review_page.Review) -> Path:
+    """The page of a task under reports/<config>/<task>.html."""
+    path = config.home / REPORTS / config.name / f"{name}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return review_page.write(review, path)
+
+
+def write_summary(config: Config, summary: dict[str, Any]) -> Path:
+    """reports/<config>/summary.json, written aside and renamed."""
+    path = config.home / REPORTS / config.name / "summary.json"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    aside = path.with_suffix(".json.part")
+    aside.write_text(json.dumps(summary, indent=1, default=str, allow_nan=False), encoding="utf-8")
+    os.replace(aside, path)
+    return path
+
+
+def _summary(trained: Trained, report: ScoreReport, page: Path, folder: Path) -> dict[str, Any]:
+    judgement = trained.judgement
+    return {
+        "grade": judgement.grade.letter,
+        "grade_reasons": list(judgement.grade.reasons),
+        "primary_metric": judgement.grade.metric,
+        "rule": judgement.rule,
+        "metrics": {**judgement.metrics(), **trained.extra_metrics},
+        "intervals": {
+            name: [value.low, value.high]
+            for name, value in judgement.intervals().items()
+            if math.isfinite(value.low) and math.isfinite(value.high)
+        },
+        "calibration_band": judgement.band.as_dict(),
+        "alarms": [alarm.as_dict() for alarm in trained.alarms],
+        "windows": [asdict(facts) for facts in trained.material.facts()],
+        "left_out": list(trained.material.snapshots.plan.left_out),
+        "run_id": trained.run_id,
+        "model_name": trained.registered.name,
+        "model_version": trained.registered.version,
+        "champion": trained.is_champion,
+        "scores": str(report.folder),
+        "export": str(folder),
+        "review": str(page),
+        "rows": report.rows,
+    }
+
+
+def as_table(summary: dict[str, Any]) -> Table:
+    """Model, rule and ceiling side by side, a line a task."""
+    table = Table(title=f"{summary['config']}: {summary['seconds']['total']:.0f} s", title_justify="left")
+    ceilings = any(f"ceiling.test.{t['primary_metric']}" in t["metrics"] for t in summary["tasks"].values())
+    for column in ("task", "metric", "model", "95 % interval", "rule", *(["ceiling"] if ceilings else []), "gain"):
+        table.add_column(column, justify="left" if column in ("task", "metric") else "right")
+    for column in ("AUC", "calibration error", "grade", "scored rows"):
+        table.add_column(column, justify="right")
+    for name, task in summary["tasks"].items():
+        metrics, metric = task["metrics"], task["primary_metric"]
+        ceiling = metrics.get(f"ceiling.test.{metric}")
+        table.add_row(
+            name,
+            metric,
+            f"{metrics[f'test.{metric}']:.3f}",
+            _span(task["intervals"].get(f"test.{metric}")),
+            f"{metrics[f'baseline.test.{metric}']:.3f}",
+            *([("" if ceiling is None else f"{ceiling:.3f}")] if ceilings else []),
+            _span(task["intervals"].get(f"gain.test.{metric}")),
+            f"{metrics['test.roc_auc']:.3f}",
+            f"{metrics['test.ece']:.3f}",
+            task["grade"],
+            f"{task['rows']:,}",
+        )
+    return table
+
+
+def _span(interval: list[float] | None) -> str:
+    return "" if interval is None else f"{interval[0]:.3f} to {interval[1]:.3f}"
