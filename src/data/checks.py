@@ -134,7 +134,7 @@ def _open_sources(config: Config, engine: DuckDBEngine) -> tuple[list[str], list
             open_source(engine, locate(name, config.sources[name], config.folder))
             opened.append(name)
         except DataError as error:
-            faults.append(Fault("error", ", ".join(tables), None, str(error), remedy))
+            faults.append(Fault("error", ", ".join(sorted(tables)), None, str(error), remedy))
     return opened, faults
 
 

@@ -75,8 +75,8 @@ def is_time(kind: str) -> bool:
 def is_a_number(value: exp.Expression) -> exp.Expression:
     """True for numbers, infinite ones too; false for NaN.
 
-    Not written with `isnan`: Parquet's statistics do not count NaN, and from them DuckDB 2.0 concludes that a column with
-    a finite largest value has none.
+    Not written with `isnan`: Parquet's statistics do not count NaN, and from them DuckDB 2.0 concludes that a column
+    with a finite largest value has none.
     """
     return sql("isfinite(x) OR isinf(x)", x=value)
 

@@ -21,6 +21,11 @@ from .moments import define_moments, moments_of
 from .report import Report
 
 
+def whole(table: str) -> str:
+    """The name of a table of everybody, beside its own name, which may stand for one bucket (see `register_whole`)."""
+    return f"{table}__all"
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Canonical tables as Parquet files, known to `engine` under their names.
@@ -55,6 +60,13 @@ class Dataset:
             some = files if bucket is None or len(files) == 1 else (files[bucket],)
             (engine or self.engine).add_files(table, some)
         define_moments(engine or self.engine, self.columns)
+
+    def register_whole(self, engine: DuckDBEngine | None = None) -> dict[str, Mapping[str, str]]:
+        """Let `whole(name)` stand for all of a table, whatever bucket its name stands for; the columns of all names."""
+        for table, files in self.files.items():
+            (engine or self.engine).add_files(whole(table), files)
+        define_moments(engine or self.engine, self.columns, whole)
+        return {**self.columns, **{whole(table): columns for table, columns in self.columns.items()}}
 
     def rows(self, table: str) -> int:
         """Number of rows of a table."""

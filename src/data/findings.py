@@ -88,7 +88,7 @@ def as_faults(engine: DuckDBEngine, typed: TypedTable, broken: Iterable[tuple[Ru
     for rule, count in broken:
         severity, what = rule.severity, rule.what
         if rule.alone and rule.column:
-            what += f" ({_distinct(engine, typed, rule):,} different ids)"
+            what += f": {_distinct(engine, typed, rule):,} of them"
         if severity == "error" and not strict:
             severity, what = "warning", f"{what} (set aside, as `strict: false` says)"
         examples = _examples(engine, typed, rule)
@@ -110,7 +110,7 @@ def _examples(engine: DuckDBEngine, typed: TypedTable, rule: Rule) -> tuple[Mapp
     )
     names = [name for name in telling if name in typed.columns and f"raw {name}" not in rule.shown]
     shown = [*names, *(name for name in rule.shown if name not in names)]
-    columns = [exp.cast(exp.column(name, quoted=True), "text") for name in shown]
+    columns = [_as_text(typed, name) for name in shown]
     aliased = [
         exp.alias_(column, name.removeprefix("raw "), quoted=True) for name, column in zip(shown, columns, strict=True)
     ]
@@ -120,6 +120,12 @@ def _examples(engine: DuckDBEngine, typed: TypedTable, rule: Rule) -> tuple[Mapp
     tree = exp.select(*aliased).distinct().from_(found.subquery("f")).where(exp.column("is broken", quoted=True))
     tree = tree.order_by(*(exp.Literal.number(i + 1) for i in range(len(shown)))).limit(_EXAMPLES)
     return tuple(engine.arrow(tree).to_pylist())
+
+
+def _as_text(typed: TypedTable, name: str) -> exp.Expression:
+    text = exp.cast(exp.column(name, quoted=True), "text")
+    is_time = name in typed.columns and typed.table[name].type == "timestamp"
+    return exp.DPipe(this=text, expression=exp.Literal.string(" UTC")) if is_time else text
 
 
 def keep_good_rows(

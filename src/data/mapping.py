@@ -46,7 +46,7 @@ def map_table(
 ) -> tuple[MappedTable | None, list[Fault]]:
     """Resolve one table's mapping and define the view `mapped.<name>` of its raw canonical columns.
 
-    `sources` are all names; those that this table reads are open. Returns None for the table where nothing of it can be read.
+    `sources` are all names; those that this table reads are open. The table is None where nothing of it can be read.
     """
     table, faults = TABLES[name], list[Fault]()
     try:

@@ -33,8 +33,8 @@ class Fault:
 
     def text(self) -> str:
         """The fault in up to five lines."""
-        count = "" if self.count is None else f"{self.count:,} row{'s' if self.count != 1 else ''} "
-        lines = [f"{self.severity}: {self.place}: {count}{self.what}"]
+        count = "" if self.count is None else f" ({self.count:,} row{'s' if self.count != 1 else ''})"
+        lines = [f"{self.severity}: {self.place}: {self.what}{count}"]
         for example in self.examples:
             lines.append("    e.g. " + ", ".join(f"{key}={_shown(value)}" for key, value in example.items()))
         return "\n".join([*lines, f"    -> {self.remedy}"])

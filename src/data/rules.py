@@ -15,7 +15,7 @@ from .typed import TypedTable
 
 ABSURD = 10_000.0
 """An amount is absurd when it is so many times the median amount."""
-BOUND = "1e12"
+BOUND = "999999999999"
 """No number of the contract can be larger."""
 
 
@@ -42,7 +42,7 @@ def row_rules(typed: TypedTable, now: datetime, observed_until: datetime | None)
         test = exp.column(f"bad {name}", quoted=True)
         remedy = f"correct the values, or map `{name}` to an expression that makes {expected} of them"
         kind = "text" if expected == "a number" else "values"
-        yield Rule("error", name, f"hold {kind} where {expected} is expected", remedy, test, (f"raw {name}",))
+        yield Rule("error", name, f"holds {kind} where {expected} is expected", remedy, test, (f"raw {name}",))
     for name in typed.columns:
         column = table[name]
         if column.missing:
@@ -50,7 +50,7 @@ def row_rules(typed: TypedTable, now: datetime, observed_until: datetime | None)
             if name in typed.doubtful:
                 test = exp.and_(test, exp.not_(exp.column(f"bad {name}", quoted=True)))
             remedy = f"fill in {name}, or leave these rows out with a `query:`"
-            yield Rule(column.missing, name, "have no value", remedy, test)
+            yield Rule(column.missing, name, "has no value", remedy, test)
         if column.type == "number":
             yield from _number_rules(column)
         if column.type == "timestamp":
@@ -58,46 +58,47 @@ def row_rules(typed: TypedTable, now: datetime, observed_until: datetime | None)
         if column.allowed:
             listed = ", ".join(column.allowed)
             test = exp.not_(exp.column(name, quoted=True).isin(*column.allowed))
-            yield Rule("error", name, "hold another value than the contract has", f"map them to: {listed}", test)
+            yield Rule("error", name, "holds a value that the contract does not have", f"map them to: {listed}", test)
     owners = [name for name in table.entity if name in typed.columns]
     if len(owners) > 1:
         test = exp.and_(*(_where("x IS NULL", name) for name in owners))
         remedy = "fill in one of them, or leave these rows out with a `query:`"
-        yield Rule("error", None, f"have neither {' nor '.join(owners)}", remedy, test)
+        yield Rule("error", None, f"has neither {' nor '.join(owners)}", remedy, test)
 
 
 def _number_rules(column: Column) -> Iterator[Rule]:
     name = column.name
     remedy = f"correct the source, or map `{name}` to an expression without it"
     test = _where("abs(x) > b", name, b=exp.Literal.number(BOUND))
-    yield Rule("error", name, "are infinite, or beyond a million millions", remedy, test)
+    yield Rule("error", name, "is infinite, or beyond a million millions", remedy, test)
     if column.negative:
         booked = "; goods that came back belong in the table `returns`" if name in ("amount", "quantity") else ""
         test = _where("x < 0 AND x >= -b", name, b=exp.Literal.number(BOUND))
-        yield Rule(column.negative, name, "are negative", f"correct the sign{booked}", test)
+        yield Rule(column.negative, name, "is negative", f"correct the sign{booked}", test)
     if column.zero:
-        yield Rule(column.zero, name, "are zero", "nothing, if that can be (coupons, services)", _where("x = 0", name))
+        remedy = "nothing to do if that can be (coupons, services)"
+        yield Rule(column.zero, name, "is zero", remedy, _where("x = 0", name))
 
 
 def _time_rules(typed: TypedTable, column: Column, now: datetime, observed_until: datetime | None) -> Iterator[Rule]:
     name, other = column.name, column.not_before
     if not column.may_be_future:
         remedy = "correct the source, or the `clock` of this table in the configuration"
-        yield Rule("error", name, "lie in the future", remedy, _where("x > n", name, n=moment_sql(now)))
+        yield Rule("error", name, "lies in the future", remedy, _where("x > n", name, n=moment_sql(now)))
         if observed_until is not None and name == typed.table.event:
             test = _where("x > u AND x <= n", name, u=moment_sql(observed_until), n=moment_sql(now))
             remedy = "nothing uses them; set `observed_until` later, or leave it out, if they are right"
-            yield Rule("warning", name, "lie after observed_until", remedy, test)
+            yield Rule("warning", name, "lies after observed_until", remedy, test)
     if other and other in typed.columns:
         test = _where("x < o", name, o=exp.column(other, quoted=True))
-        yield Rule("error", name, f"lie before {other}", f"correct {name} or {other}", test, (other,))
+        yield Rule("error", name, f"lies before {other}", f"correct {name} or {other}", test, (other,))
 
 
 def absurd_rule(name: str, median: float) -> Rule:
     """Amounts that are thousands of times the usual one are mostly slips of a decimal point."""
     limits = {"m": exp.Literal.number(repr(ABSURD * median)), "b": exp.Literal.number(BOUND)}
     test = _where("abs(x) > m AND abs(x) <= b", name, **limits)
-    what = f"are more than {ABSURD:,.0f} times the median ({median:,.2f})"
+    what = f"is more than {ABSURD:,.0f} times the median ({median:,.2f})"
     return Rule("warning", name, what, "look at these rows: is a decimal point or a unit wrong?", test)
 
 
@@ -113,7 +114,7 @@ def duplicate_rule(typed: TypedTable, key: tuple[str, ...], parts: tuple[exp.Exp
         order=exp.Order(expressions=[exp.Ordered(this=column) for column in columns]),
     )
     test = exp.and_(exp.GT(this=window, expression=exp.Literal.number(1)), _where("x IS NOT NULL", key[0]))
-    what = f"share their {' and '.join(key)} with another row"
+    what = f"shares its {' and '.join(key)} with another row"
     remedy = "keep one row of each, for example with a `query:` that has SELECT DISTINCT or a GROUP BY"
     return Rule("error", key[0], what, remedy, test)
 
@@ -134,10 +135,10 @@ def reference_rule(typed: TypedTable, column: Column, parents: Mapping[str, str]
     listed = " or ".join(table for table, _ in there)
     wrong = column.references.severity
     remedy = f"add them to {listed}" + (
-        ", or nothing: what is not known of them is missing" if wrong == "warning" else ""
+        ", or leave it: what is not known of them is missing" if wrong == "warning" else ""
     )
     test = exp.and_(exp.not_(exp.Is(this=name, expression=exp.Null())), exp.not_(known))
-    return Rule(wrong, column.name, f"name an id that {listed} does not have", remedy, test, alone=True)
+    return Rule(wrong, column.name, f"names ids that {listed} does not have", remedy, test, alone=True)
 
 
 def _where(text: str, name: str, **parts: exp.Expression) -> exp.Expression:

@@ -53,7 +53,7 @@ def test_what_is_no_expression_over_one_row_is_refused(text: str) -> None:
 def test_a_column_that_is_not_there_is_told_with_its_neighbours() -> None:
     with pytest.raises(DataError, match="did you mean sales_value"):
         resolve("sales_valeu", ["sales_value", "other"])
-    with pytest.raises(DataError, match="names sales_valeu.*did you mean sales_value"):
+    with pytest.raises(DataError, match=r"names sales_valeu.*did you mean sales_value"):
         resolve("sales_valeu * 2", ["sales_value", "other"])
 
 

@@ -73,8 +73,8 @@ def test_no_connection_shows_no_password(tmp_path: Path) -> None:
     address = f"postgresql://me:{quote(secret, safe='')}@127.0.0.1:1/db#t"
     with DuckDBEngine(threads=1) as engine, pytest.raises(DataError, match="no connection") as error:
         open_source(engine, locate("letters", address, tmp_path))
-    shown = f"{error.value} {error.value.__cause__} {error.value.__context__ if not error.value.__suppress_context__ else ''}"
-    assert "hush" not in shown
+    assert "hush" not in str(error.value)
+    assert error.value.__suppress_context__
 
 
 def test_a_password_is_taken_out_in_either_spelling() -> None:
