@@ -179,7 +179,8 @@ def score(
             dry_run=dry_run,
             say=console.say,
         )
-    console.result(report.as_dict(), report.text())
+    content = {"folder": str(report.folder), "rows": report.rows, "parts": [part.file for part in report.parts]}
+    console.result({**content, "as_of": report.job.as_of, "made": report.made}, report.text)
 
 
 @command

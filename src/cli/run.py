@@ -54,7 +54,7 @@ def _task(data: Dataset, name: str, console: Console, trials: int | None, second
     with console.step(f"{name}: export"):
         folder = export(config, name, config.home / EXPORTS / config.name / name)
     with console.step(f"{name}: score"):
-        report = score(data, name, load(config, name), say=console.say)
+        report = score(data, name, load(config, name), force=True, say=console.say)
     return _summary(trained, report, page, folder)
 
 

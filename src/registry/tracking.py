@@ -10,6 +10,7 @@ import importlib.metadata
 import os
 import socket
 import subprocess
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..config import Config
+from ..errors import ModelError
 from ..models.base import without_credentials
 from .store import connect, experiment_id
 
@@ -91,6 +93,17 @@ def reopen(config: Config, run_id: str) -> Run:
     """A run that has ended, to log more to it."""
     client = connect(config)
     return Run(client, str(client.get_run(run_id).info.experiment_id), run_id)
+
+
+def artifact_text(run: Run, file: str) -> str:
+    """A text artifact of a run; ModelError where the run has none of that name."""
+    from mlflow.exceptions import MlflowException
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            return Path(run.client.download_artifacts(run.id, file, folder)).read_text(encoding="utf-8")
+        except (MlflowException, OSError) as error:
+            raise ModelError(f"run {run.id} has no artifact '{file}'; train the task again") from error
 
 
 @contextmanager

@@ -1,0 +1,1 @@
+"""What to do with the scores: choices under a budget."""
