@@ -6,6 +6,7 @@ Sums are made with decimals and integers and divided as doubles, so that equal m
 
 from __future__ import annotations
 
+import itertools
 import math
 import statistics
 from collections import defaultdict
@@ -140,7 +141,7 @@ def _visits(events: Sequence[Event]) -> list[datetime]:
 
 def _over_visits(measure: Measure, visits: list[datetime], start: datetime, cutoff: datetime) -> Any:
     """Gaps run between consecutive visits, in whole seconds; a gap belongs to the windows of its later visit."""
-    pairs = zip(visits, visits[1:], strict=False)
+    pairs = itertools.pairwise(visits)
     gaps = [(b - a) // timedelta(seconds=1) for a, b in pairs if b > start]
     inside = [visit for visit in visits if visit > start]
     match measure:
