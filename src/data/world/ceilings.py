@@ -25,15 +25,16 @@ DRAWS = {"churn": 8, "conversion": 16, "next_offer": 60}
 
 
 def true_probabilities(
-    folder: str | Path, task: str, rows: pa.Table, *, horizon: int = 0, draws: int | None = None
+    world: str | Path | Truth, task: str, rows: pa.Table, *, horizon: int = 0, draws: int | None = None
 ) -> Floats:
     """The true probability of each row's target, (n,), in the order of the rows; NaN where there is none.
 
     churn: rows with customer_id and cutoff; no purchase in (cutoff, cutoff + horizon]. next_offer: with category too; a
     purchase of it within the horizon. conversion: with prospect_id and cutoff; a contract within the horizon; or with
     customer_id and campaign_id; an answer before the campaign ends (0 for the hold-out). Ids may be numbers or text.
+    `world` is the folder of a written world, or its Truth (which remembers what it lived through).
     """
-    truth = Truth(folder)
+    truth = world if isinstance(world, Truth) else Truth(world)
     tasks: dict[str, Callable[..., Floats]] = {"churn": _churn, "conversion": _conversion, "next_offer": _next_offer}
     if task not in tasks:
         raise DataError(f"the world knows no ceiling of the task '{task}'; it knows: {', '.join(tasks)}")
@@ -41,12 +42,12 @@ def true_probabilities(
 
 
 def ceilings(
-    folder: str | Path, task: str, rows: pa.Table, *, horizon: int = 0, draws: int | None = None
+    world: str | Path | Truth, task: str, rows: pa.Table, *, horizon: int = 0, draws: int | None = None
 ) -> dict[str, float]:
     """roc_auc, average_precision, log_loss and brier of the true probabilities on the column `target` of the rows."""
     from sklearn import metrics
 
-    probability = true_probabilities(folder, task, rows, horizon=horizon, draws=draws)
+    probability = true_probabilities(world, task, rows, horizon=horizon, draws=draws)
     known = np.isfinite(probability)
     target, probability = rows["target"].to_numpy().astype(int)[known], probability[known]
     if target.min() == target.max():

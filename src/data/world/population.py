@@ -219,6 +219,7 @@ def _behaviours(config: WorldConfig, people: NDArray[Any], keys: Uint64) -> None
     noise = special.ndtri(np.clip(uniforms(keys, 50), 1e-9, 1 - 1e-9))
     people["price_sensitive"] = special.ndtr(0.7 * noise + 0.45 * (2 - income))
     people["service_rate"] = config.service.contact_rate * special.gammaincinv(0.6, uniforms(keys, 51)) / 0.6
+    people["service_rate"] *= config.switches.service
     references = config.references
     spread = references.spread * special.ndtri(np.clip(people["referring"], 1e-9, 1 - 1e-9))
     people["star"] = uniforms(keys, 52) < references.stars

@@ -1,7 +1,7 @@
 """The truth of a written world: true probabilities at any cutoff, and who people really are.
 
-`Truth(folder)` reads `truth/world.json` and lives the world again up to the cutoffs (same seed, same step, so the same
-states), then asks foresight.py for the futures. A true probability knows every latent trait and the whole history up
+`Truth(folder)` lives the world again up to the cutoffs (same seed, same step, so the same states: replay.py), then asks
+foresight.py for the futures. A true probability knows every latent trait and the whole history up
 to the cutoff, and not what nobody can know: whether a silent customer is alive is weighed by the filter
 (defection.py). With `sees_all=True` it knows that too. The calendar of the market (prices, competitors, campaigns) is
 known to it in either case.
@@ -13,45 +13,26 @@ the days since the start of the world.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ...errors import DataError
-from .blocks import Block, World, live_block
 from .chance import Floats, root_keys
 from .defection import all_alive
 from .foresight import OUTCOMES, foresee
-from .market import CAMPAIGN_KINDS, DISCOUNTS, build_market, offer_id
-from .parameters import CAUSES, world_config
+from .market import CAMPAIGN_KINDS, DISCOUNTS, offer_id
+from .parameters import CAUSES
 from .population import PERSON, children
 from .products import CATEGORIES, N_CATEGORIES
-from .simulation import Ints, Records, blank_states
+from .replay import Cutoff, Replay, Seen
+from .simulation import Ints, blank_states
 from .state import CUSTOMER, FUTURE, PROSPECT, SILENT, begin_all
-from .write import STEP_VERSION
-
-#: futures may reach so many days past the end of the world
-BEYOND = 400
-Cutoff = date | datetime
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Some persons of a block at one cutoff: their latent records, their states, their ids."""
-
-    day: int
-    cutoff: datetime
-    people: Records
-    states: Records
-    ids: pa.Array
 
 
 class Truth:
@@ -59,24 +40,13 @@ class Truth:
 
     def __init__(self, folder: str | Path) -> None:
         self.folder = Path(folder)
-        path = self.folder / "truth" / "world.json"
-        if not path.is_file():
-            raise DataError(f"{self.folder} holds no truth; write a world with: rapport world {self.folder}")
-        described = json.loads(path.read_text(encoding="utf-8"))
-        if described["step_version"] != STEP_VERSION:
-            raise DataError(
-                f"{self.folder} was written by another version of the world ({described['step_version']}, this is "
-                f"{STEP_VERSION}); write it again"
-            )
-        config = world_config(described["parameters"])
-        self.world = World.of(config, described["customers"], described["seed"])
-        self._market = build_market(config, described["seed"], BEYOND)[0]
-        self._people = pq.read_table(path.parent / "people.parquet")
+        self.replay = Replay(self.folder)
+        self.world = self.replay.world
 
     # ------------------------------------------------------------------------------ who they are
     def people(self) -> pa.Table:
         """One row a person: ids, segment, strengths of the five traits, rates, response to contacts, trouble."""
-        return self._people
+        return self.replay.people
 
     def turns(self) -> pa.Table:
         """What happened to customers: left (with the cause), came_back, trouble, life_event, referred."""
@@ -222,11 +192,11 @@ class Truth:
 
         The cutoff is the campaign's start. Columns customer_id, cutoff, offer_id, probability, probability_se.
         """
-        own = len(self._market["campaign"][self._market["campaign"] >= 0])
-        days = np.flatnonzero(self._market["campaign"] == campaign_id - 1)
+        own = len(self.replay.market["campaign"][self.replay.market["campaign"] >= 0])
+        days = np.flatnonzero(self.replay.market["campaign"] == campaign_id - 1)
         if days.size == 0:
             raise DataError(f"campaign {campaign_id} is not one of the company's {own}")
-        day = self._market[days[0]]
+        day = self.replay.market[days[0]]
         window = np.array([int(self.world.config.contacting.window_days)], np.int64)
         start = self.world.config.start + timedelta(days=int(days[0]))
 
@@ -295,7 +265,7 @@ class Truth:
 
     # ------------------------------------------------------------------------------ how
     def _foresee(self, seen: Seen, days: Ints, *, quiet: bool = False, **how: Any) -> Any:
-        market = self._market
+        market = self.replay.market
         if quiet:
             market = market.copy()
             market["campaign"][seen.day] = -1
@@ -306,43 +276,11 @@ class Truth:
         self, cutoffs: Sequence[Cutoff], horizon: int, phase: int, one: Callable[[Seen], pa.Table],
         ids: Sequence[int] | None = None,
     ) -> pa.Table:  # fmt: skip
-        wanted = sorted({self._day(cutoff, horizon) for cutoff in cutoffs})
-        parts = [one(seen) for seen in self._seen(np.array(wanted, np.int64), phase, ids) if len(seen.ids)]
+        days = sorted({self.replay.day(cutoff, horizon) for cutoff in cutoffs})
+        parts = [one(seen) for seen in self.replay.seen(days, phase, ids) if len(seen.ids)]
         if not parts:
             raise DataError("nobody was there at these cutoffs; take later ones")
         return pa.concat_tables(parts)
-
-    def _day(self, cutoff: Cutoff, horizon: int) -> int:
-        start = datetime.combine(self.world.config.start, datetime.min.time())
-        moment = cutoff if isinstance(cutoff, datetime) else datetime.combine(cutoff, datetime.min.time())
-        day, rest = divmod(moment - start, timedelta(days=1))
-        if rest:
-            raise DataError(f"the truth is known at midnights (UTC); {moment} is none")
-        if not 0 <= day <= self.world.config.days or day + horizon > self.world.config.days + BEYOND:
-            raise DataError(f"{moment:%Y-%m-%d} with a horizon of {horizon} days lies outside this world")
-        return day
-
-    def _seen(self, days: Ints, phase: int, ids: Sequence[int] | None) -> Iterator[Seen]:
-        name = "customer_id" if phase == CUSTOMER else "prospect_id"
-        known = self._people.filter(pc.is_valid(self._people[name]))
-        if ids is not None:
-            known = known.filter(pc.is_in(known[name], pa.array(ids, known[name].type)))
-        start = datetime.combine(self.world.config.start, datetime.min.time())
-        blocks = known["block"].to_numpy()
-        for number in np.unique(blocks):
-            part = known.filter(pa.array(blocks == number))
-            place = part["place"].to_numpy()
-            block: Block = live_block(self.world, int(number), days, keep=False)
-            for j, day in enumerate(days):
-                states = block.saved[place, j]
-                here = np.flatnonzero((states["phase"] == phase) & ((phase == CUSTOMER) | (states["stage"] < 3)))
-                yield Seen(
-                    int(day),
-                    start + timedelta(days=int(day)),
-                    block.people[place[here]],
-                    states[here],
-                    part[name].combine_chunks().take(pa.array(here)),
-                )
 
 
 def _moments(seen: Seen, n: int) -> pa.Array:
