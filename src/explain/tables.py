@@ -23,8 +23,8 @@ from ..errors import ModelError
 from .tables_bins import Binning, bin_rows
 from .tables_build import ProgramBuilder
 from .tables_cut import table_cells
-from .tables_kernels import run
-from .tables_program import TILE, Steps, Workspace
+from .tables_kernels import TILE, run
+from .tables_program import Steps, Workspace
 from .tables_results import Members, TopGroups, worst_gap, write_matrix, write_top
 from .trees import Forest, TablesDoNotApply, parse_forest
 

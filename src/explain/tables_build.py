@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from .tables_bins import Binning
 from .tables_cut import LeafList, Path, children, leaf_values, leaves_below, share, splits_below, walk
-from .tables_fill import fill_tables, gauss_legendre
-from .tables_program import (
+from .tables_kernels import (
     ADD,
     ADD_2,
     ADD_4,
@@ -33,10 +32,9 @@ from .tables_program import (
     OR_BIT,
     TAKE_BIT,
     WIDTH,
-    Program,
-    Sizes,
-    Steps,
+    fill_tables,
 )
+from .tables_program import Program, Quadrature, Sizes, Steps
 from .trees import Forest, TablesDoNotApply, Tree
 
 BLOCK = 4  # trees
@@ -109,7 +107,7 @@ class ProgramBuilder:
         tables = np.zeros(self._table_size)
         for offset, values in self._values:
             tables[offset : offset + len(values)] = values
-        quadrature = gauss_legendre()
+        quadrature = Quadrature.gauss_legendre()
         fill_tables(np.array(self._dense, np.int64).reshape(-1, 5), self._leaves.arrays(), quadrature, tables)
         return Program(
             words=np.concatenate([*self._words, np.zeros(0, np.uint8)]),

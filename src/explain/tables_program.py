@@ -1,12 +1,4 @@
-"""What the kernels work on: the program of a forest, and the memory of a thread.
-
-A program is a list of operations, one a line of integers; `tables_build` writes it. An operation does the same to every
-row, so that the compiler can turn it into vector instructions; a row's own way through a tree shows only in the *key*
-under which it reads the tables of a sub-tree.
-
-The trees come in blocks. In the first part of a block's operations each row's conditions are tested and its keys are
-put together, for a tile of rows at a time; in the second part tables are added to the totals, for the whole chunk.
-"""
+"""What the kernels work on: the program of a forest, and the memory of a thread. The kernels say how it is used."""
 
 from __future__ import annotations
 
@@ -15,28 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# Operations and their operands. A *condition* is one byte a row, 1 where the row goes left at a split; a *word* is one
-# byte a row with eight categorical conditions; *met* has one bit for each feature of a path, 1 if all its conditions
-# are met. First part:
-NUMERIC = 0  # condition, column of bins, shift, limit: 1 where bin + shift <= limit
-LOOK_UP = 1  # word, column of bins, offset of its 256 values
-TAKE_BIT = 2  # condition, word, mask
-OR_BIT = 3  # the same, for the further codes of a split
-MEET = 4  # from level, to level, condition, side, bit: the first condition of a path on a feature
-MEET_AGAIN = 5  # the same, for a further condition on it
-KEY = 6  # key, level, bits of the path, number of conditions, their offset
-LONG_KEY = 7  # the same, for a long key
-# Second part:
-ADD = 8  # row of totals, then (key, offset of table) once
-ADD_2 = 9  # ... twice
-ADD_4 = 10  # ... four times
-FILL = 11  # long key, first leaf, leaves, slots, their offset: tables that are filled for the keys of the chunk
-WIDTH = 10
-
-TILE = 4096  # rows of the first part
-FILL_TILE = 256  # keys that are filled together
-MAX_BITS = 32  # of a long key
-MAX_NODES = MAX_BITS // 2
+from .tables_kernels import FILL_TILE, MAX_BITS, MAX_NODES, TILE
 
 
 class Leaves(NamedTuple):
@@ -55,6 +26,15 @@ class Quadrature(NamedTuple):
 
     node: NDArray[np.float64]  # (MAX_NODES + 1, MAX_NODES)
     weight: NDArray[np.float64]
+
+    @classmethod
+    def gauss_legendre(cls) -> Quadrature:
+        """The rules for every number of nodes that a key can need."""
+        node, weight = np.zeros((MAX_NODES + 1, MAX_NODES)), np.zeros((MAX_NODES + 1, MAX_NODES))
+        for q in range(1, MAX_NODES + 1):
+            x, w = np.polynomial.legendre.leggauss(q)
+            node[q, :q], weight[q, :q] = (x + 1) / 2, w / 2
+        return cls(node, weight)
 
 
 class Steps(NamedTuple):
