@@ -1,0 +1,5 @@
+"""`python -m rapport.cli` is the same as `rapport`."""
+
+from . import main
+
+main()
