@@ -7,9 +7,11 @@ What lacks its table or a column is left out, and said to be. Declarations that 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import count
 
+from ..errors import ConfigError
 from ..language.compile import column_name, columns_of
 from ..language.declarations import (
     Attribute,
@@ -22,23 +24,24 @@ from ..language.declarations import (
     Fitted,
     ForTopValues,
     Group,
-    Kind,
     Measure,
     Ratio,
 )
+from ..language.expressions import is_number, is_time
+from ..language.guards import refuse_foresight
 from ..language.sight import Columns
 
 Learned = Mapping[str, tuple[str, ...]]
-_NUMBERS = ("INT", "DOUBLE", "FLOAT", "DECIMAL", "REAL")
+_OF_ROWS = ("cutoff", "window_end", "target", "__row")
 
 
 @dataclass(frozen=True)
 class AttributeTable:
-    """Columns of a table with one row a key, that become features under their own names."""
+    """Columns of a table with one row a key, that become features: pairs of a column and the feature's name."""
 
     table: str
     key: tuple[str, ...]
-    columns: tuple[str, ...]
+    columns: tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True)
@@ -61,17 +64,33 @@ class _Draft:
     attributes: Mapping[str, Sequence[str]]
     learned: Learned
     excluded: frozenset[str]
+    rows: Mapping[str, str]
+    declared: frozenset[str]
     groups: list[Group] = field(default_factory=list)
     attribute_tables: list[AttributeTable] = field(default_factory=list)
     fitted: list[Fitted] = field(default_factory=list)
     derived: list[Feature] = field(default_factory=list)
     columns: dict[str, FeatureColumn] = field(default_factory=dict)
+    names: set[str] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
 
     def add_columns(self, block: str, feature: Feature, windows: Sequence[int | None]) -> None:
         for window in windows:
             column = describe(block, feature, window)
+            if column.name.casefold() in self.names:
+                raise ConfigError(
+                    f"two features are called '{column.name}', one of block '{block}': rename one of them"
+                )
+            if column.name in (*self.rows, *_OF_ROWS) and feature.what != Attribute(column.name):
+                raise ConfigError(
+                    f"feature '{column.name}' of block '{block}' has the name of a key or time: rename it"
+                )
             self.columns[column.name] = column
+            self.names.add(column.name.casefold())
+
+    def is_free(self, name: str) -> bool:
+        """True for a name that neither the rows nor any feature has, whatever its capitals."""
+        return name.casefold() not in self.names | self.declared | {*self.rows, *_OF_ROWS}
 
 
 def plan_features(
@@ -85,27 +104,40 @@ def plan_features(
     """Resolve blocks against the tables at hand.
 
     `population_columns` are the columns of the population's own rows, by name with their types; `attributes` the
-    attribute columns by table; `learned` the values for `ForTopValues`, by the name of its feature.
+    attribute columns by table; `learned` the values for `ForTopValues`, by the name of its feature. Features that come
+    from the data (attributes, top values) give way to declared ones of the same name: they get another.
+
+    Raises ConfigError for a name that two features have, and for a feature that would look ahead.
     """
-    draft = _Draft(tables, attributes, learned, frozenset(exclude))
-    for block in blocks:
-        for group in block.groups:
-            if _reaches(group.key, population_columns):
-                _add_group(draft, block.name, group)
-        for fitted in block.fitted:
-            if _reaches(fitted.key, population_columns):
-                _add_fitted(draft, block.name, fitted)
-    for block in blocks:
-        for feature in block.derived:
-            _add_derived(draft, block.name, feature, population_columns)
+    excluded = frozenset(exclude)
+    declared = _drafted(_Draft(tables, {}, {}, excluded, population_columns, frozenset()), blocks)
+    names = frozenset(declared.names)
+    draft = _drafted(_Draft(tables, attributes, learned, excluded, population_columns, names), blocks)
+    unknown = sorted(excluded - set(draft.columns) - set().union(*attributes.values()))
     return FeaturePlan(
         tuple(draft.groups),
         tuple(draft.attribute_tables),
         tuple(draft.fitted),
         tuple(draft.derived),
-        tuple(column for column in draft.columns.values() if column.name not in draft.excluded),
-        tuple(dict.fromkeys(draft.left_out)),
+        tuple(column for column in draft.columns.values() if column.name not in excluded),
+        tuple(
+            dict.fromkeys([*draft.left_out, *(f"exclude_features: no feature is called {name}" for name in unknown)])
+        ),
     )
+
+
+def _drafted(draft: _Draft, blocks: Sequence[Block]) -> _Draft:
+    for block in blocks:
+        for group in block.groups:
+            if _reaches(group.key, draft.rows):
+                _add_group(draft, block.name, group)
+        for fitted in block.fitted:
+            if _reaches(fitted.key, draft.rows):
+                _add_fitted(draft, block.name, fitted)
+    for block in blocks:
+        for feature in block.derived:
+            _add_derived(draft, block.name, feature)
+    return draft
 
 
 def describe(block: str, feature: Feature, window: int | None) -> FeatureColumn:
@@ -135,11 +167,12 @@ def values_to_learn(blocks: Sequence[Block], tables: Columns) -> dict[str, tuple
     return found
 
 
-def _reaches(key: Sequence[str], population_columns: Mapping[str, str]) -> bool:
-    return all(name in population_columns for name in key)
+def _reaches(key: Sequence[str], rows: Mapping[str, str]) -> bool:
+    return all(name in rows for name in key)
 
 
 def _add_group(draft: _Draft, block: str, group: Group) -> None:
+    refuse_foresight(group, block)
     table = draft.tables.get(group.table)
     if table is None or (group.through and group.through not in draft.tables):
         missing = group.table if table is None else group.through
@@ -148,6 +181,7 @@ def _add_group(draft: _Draft, block: str, group: Group) -> None:
     through = draft.tables[group.through] if group.through else {}
     absent = [key for key in group.key if key not in table and key not in through]
     absent += [group.on for side in (table, through) if group.through and group.on not in side]
+    absent += [time for time, side in _times(group, table, through) if time not in side]
     if absent:
         draft.left_out.append(f"{block}: {group.table} has no {absent[0]}")
         return
@@ -156,7 +190,7 @@ def _add_group(draft: _Draft, block: str, group: Group) -> None:
         if isinstance(feature.what, EveryAttribute):
             _add_attributes(draft, block, group, feature)
             continue
-        for spelled in _spelled_out(draft, feature):
+        for spelled in _spelled_out(draft, block, group, feature):
             assert isinstance(spelled.what, Measure)
             absent = sorted(columns_of(spelled.what) - set(table))
             if absent:
@@ -168,19 +202,30 @@ def _add_group(draft: _Draft, block: str, group: Group) -> None:
         draft.groups.append(replace(group, features=tuple(kept)))
 
 
-def _spelled_out(draft: _Draft, feature: Feature) -> list[Feature]:
-    """A feature for each learned value; the feature itself where it is a plain measure."""
+def _times(group: Group, table: Mapping[str, str], through: Mapping[str, str]) -> list[tuple[str, Mapping[str, str]]]:
+    """The times that a group cannot do without, and the table of each."""
+    if all(isinstance(feature.what, EveryAttribute) for feature in group.features):
+        return []
+    return [("known_at" if group.planned else "at", table), *([("known_at", through)] if group.through else [])]
+
+
+def _spelled_out(draft: _Draft, block: str, group: Group, feature: Feature) -> Iterator[Feature]:
+    """A feature for each learned value, under a free name; the feature itself where it is a plain measure."""
     what = feature.what
     if not isinstance(what, ForTopValues):
-        return [feature]
-    spelled: list[Feature] = []
-    taken: set[str] = set()
+        yield feature
+        return
+    if what.of not in draft.tables[group.table]:
+        draft.left_out.append(f"{block}.{feature.name}: {group.table} has no {what.of}")
+        return
     for value in draft.learned.get(feature.name, ()):
-        slug = _slug(value, taken)
         one = Column(what.of) == value
         where = one if what.measure.where is None else one & what.measure.where
-        spelled.append(_for_value(feature, value, slug, replace(what.measure, where=where)))
-    return spelled
+        for slug in _slugs(value):
+            spelled = _for_value(feature, value, slug, replace(what.measure, where=where))
+            if all(draft.is_free(column_name(spelled, window)) for window in what.measure.last):
+                yield spelled
+                break
 
 
 def _for_value(feature: Feature, value: str, slug: str, what: Measure | None) -> Feature:
@@ -196,28 +241,34 @@ def _for_value(feature: Feature, value: str, slug: str, what: Measure | None) ->
     )
 
 
-def _slug(value: str, taken: set[str]) -> str:
+def _slugs(value: str) -> Iterator[str]:
+    """Parts of names that may stand for a value, the plainest first."""
     base = re.sub(r"[^a-z0-9]+", "_", value.lower()).strip("_")[:40] or "value"
-    slug, number = base, 1
-    while slug in taken:
-        number += 1
-        slug = f"{base}_{number}"
-    taken.add(slug)
-    return slug
+    yield base
+    yield from (f"{base}_{number}" for number in count(2))
 
 
 def _add_attributes(draft: _Draft, block: str, group: Group, feature: Feature) -> None:
-    names = [name for name in draft.attributes.get(group.table, ()) if name not in draft.excluded]
-    for name in names:
-        kind: Kind = "number" if _is_number(draft.tables[group.table][name]) else "category"
-        column = _for_value(replace(feature, kind=kind), name.replace("_", " "), name, None)
-        draft.add_columns(block, replace(column, name=name), (None,))
-    if names:
-        draft.attribute_tables.append(AttributeTable(group.table, group.key, tuple(names)))
+    pairs = []
+    for column in draft.attributes.get(group.table, ()):
+        if column in draft.excluded:
+            continue
+        candidates = (column, *(f"{group.table}_{column}{end}" for end in ("", "_2", "_3")))
+        name = next(candidate for candidate in candidates if draft.is_free(candidate))
+        described = _attribute(feature, column.replace("_", " "), draft.tables[group.table][column])
+        draft.add_columns(block, replace(described, name=name), (None,))
+        pairs.append((column, name))
+    if pairs:
+        draft.attribute_tables.append(AttributeTable(group.table, group.key, tuple(pairs)))
 
 
-def _is_number(type_name: str) -> bool:
-    return any(type_name.upper().startswith(prefix) or prefix in type_name.upper() for prefix in _NUMBERS)
+def _attribute(feature: Feature, column: str, type_name: str) -> Feature:
+    """The feature of an attribute by its type: numbers and dates (as their age) are numbers, all else is a category."""
+    described = _for_value(feature, column, "", None)
+    if is_time(type_name):
+        definition, words = f"days since {column}, as stored", f"{described.words} ago"
+        return replace(described, kind="number", definition=definition, words=words, unit="days")
+    return replace(described, kind="number" if is_number(type_name) else "category")
 
 
 def _add_fitted(draft: _Draft, block: str, fitted: Fitted) -> None:
@@ -231,16 +282,18 @@ def _add_fitted(draft: _Draft, block: str, fitted: Fitted) -> None:
         draft.add_columns(block, feature, (None,))
 
 
-def _add_derived(draft: _Draft, block: str, feature: Feature, population_columns: Mapping[str, str]) -> None:
+def _add_derived(draft: _Draft, block: str, feature: Feature) -> None:
     match feature.what:
         case Ratio(numerator, denominator):
-            present = numerator in draft.columns and denominator in draft.columns
+            absent = [name for name in (numerator, denominator) if name not in draft.columns]
         case DaysBetween(start, end):
-            present = start in population_columns and end in population_columns
+            absent = [name for name in (start, end) if name not in draft.rows]
         case Attribute(column):
-            present = column in population_columns
+            absent = [column] if column not in draft.rows else []
         case _:
             raise TypeError(f"{feature.name} is not derived from other columns")
-    if present and feature.name not in draft.excluded:
+    if absent:
+        draft.left_out.append(f"{block}.{feature.name}: there is no {absent[0]}")
+    elif feature.name not in draft.excluded:
         draft.derived.append(feature)
         draft.add_columns(block, feature, (None,))

@@ -8,17 +8,19 @@ training and the one cutoff of a nightly job. An Arrow snapshot has the task's k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
 from ..data.dataset import Dataset
 from ..data.engine import DuckDBEngine
-from ..language.compile import Part, compile_group, is_zero_without_events, outputs
+from ..errors import ConfigError
+from ..language.compile import Part, compile_group, compile_together, outputs
 from ..language.declarations import (
     Attribute,
     Block,
@@ -30,12 +32,14 @@ from ..language.declarations import (
     Measure,
     Planned,
     Ratio,
+    Requirement,
     Visible,
 )
-from ..language.expressions import ZERO, days, equal, ratio
+from ..language.expressions import days, equal, ratio
+from ..language.guards import refuse_foresight
 from ..language.moments import SPINE, Moment, PerRow, Shared, shift, with_edges
 from ..language.population import compile_plans, compile_spine, compile_universe
-from ..language.sight import Columns, edges_needed
+from ..language.sight import Columns, attribute_in_sight, attributes_in_sight, edges_needed
 from ..tasks.base import Task
 from .blocks import BLOCKS
 from .plan import AttributeTable, FeaturePlan, Learned, plan_features, values_to_learn
@@ -53,9 +57,10 @@ class VisibleNow:
     tables: Columns
 
     def measure(self, group: Group) -> pa.Table:
-        """The group's measures, sorted by key."""
-        (part,) = compile_group(group, self.moment, self.tables)
-        return self.engine.arrow(part.query).sort_by([(key, "ascending") for key in group.key])
+        """The group's measures, sorted by key; ConfigError for one that would look ahead."""
+        refuse_foresight(group, "of a fitted feature")
+        rows = self.engine.arrow(compile_together(group, self.moment, self.tables))
+        return rows.sort_by([(key, "ascending") for key in group.key])
 
     def everywhere(self, count: Callable[[Visible], pa.Table]) -> pa.Table:
         """Everybody is at hand."""
@@ -74,14 +79,14 @@ class Snapshots:
         data: Dataset,
         task: Task,
         *,
-        blocks: Sequence[str] | None = None,
+        blocks: Sequence[str | Block] | None = None,
         exclude: Sequence[str] = (),
         learned: Learned | None = None,
         learn_at: datetime | None = None,
     ) -> None:
         self.data, self.task = data, task
         self.engine, self.tables, self.zone = data.engine, data.columns, data.config.zone
-        self._blocks = tuple(BLOCKS[name] for name in (task.blocks if blocks is None else blocks) if name in BLOCKS)
+        self._blocks = _chosen(task, blocks)
         self.learned = dict(learned) if learned is not None else self._learn(self._blocks, learn_at)
         self.plan: FeaturePlan = plan_features(
             self._blocks, self._population_columns(), self.tables, data.attributes, self.learned, exclude
@@ -95,8 +100,9 @@ class Snapshots:
     # ------------------------------------------------------------------------------ who
     def population(self, cutoffs: Sequence[datetime], *, with_target: bool) -> pa.Table:
         """The eligible keys at each cutoff, sorted, with `cutoff`, `window_end` and, if asked for, `target`."""
-        spines = [self._eligible(self._universe(cutoff), Shared(cutoff, self.zone), with_target) for cutoff in cutoffs]
-        return self._ordered(pa.concat_tables(spines))
+        moments = [Shared(cutoff, self.zone) for cutoff in cutoffs or [self.data.observed_until]]
+        spines = [self._eligible(self._universe(moment.cutoff), moment, with_target) for moment in moments]
+        return self._ordered(pa.concat_tables(spines if cutoffs else [spines[0].slice(0, 0)]))
 
     def planned(self, first: datetime, last: datetime, *, with_target: bool) -> pa.Table:
         """The population of a task over plans: those that begin in [first, last], each at its own cutoff."""
@@ -128,9 +134,12 @@ class Snapshots:
         requirements = self.task.population.requirements
         measures = [requirement.condition.measure for requirement in (*requirements, *([target] if target else []))]
         self._set_spine(spine, measures)
-        query = compile_spine(requirements, target, moment, self.tables)
-        eligible = self._run(query)
+        eligible = self.engine.arrow(self._spine_query(target, moment))
         return eligible.select([name for name in eligible.column_names if not name.startswith("edge_")])
+
+    def _spine_query(self, target: Requirement | None, moment: Moment) -> exp.Select:
+        """The rows of the spine that are eligible."""
+        return compile_spine(self.task.population.requirements, target, moment, self.tables)
 
     def _set_spine(self, spine: pa.Table, measures: Sequence[Measure]) -> None:
         self.engine.add_table(SPINE, with_edges(spine, edges_needed(measures), self.zone))
@@ -150,8 +159,8 @@ class Snapshots:
     # ------------------------------------------------------------------------------ what is known of them
     def features(self, spine: pa.Table) -> pa.Table:
         """The spine with all features; rows keep their order."""
-        spine = spine.append_column("__row", pa.array(range(spine.num_rows), pa.int64()))
-        cutoffs = sorted(pc.unique(spine["cutoff"]).to_pylist())
+        spine = spine.append_column("__row", pa.array(np.arange(spine.num_rows)))
+        cutoffs = sorted(pc.unique(spine["cutoff"]).to_pylist()) or [self.data.observed_until]
         if self.task.is_planned and not self.plan.fitted and len(cutoffs) > 1:
             table = self._features_at(spine, PerRow())
         else:
@@ -164,8 +173,11 @@ class Snapshots:
 
     def _features_at(self, spine: pa.Table, moment: Moment) -> pa.Table:
         measures = [output.measure for group in self.plan.groups for output in outputs(group)]
-        spine = self._with_fitted(spine, moment)
-        self._set_spine(spine, measures)
+        self._set_spine(self._with_fitted(spine, moment), measures)
+        return self.engine.arrow(self._features_query(moment))
+
+    def _features_query(self, moment: Moment) -> exp.Select:
+        """The spine's rows with all features but the fitted ones, which the spine brings."""
         query = exp.select("s.*").from_(exp.to_table(SPINE).as_("s"))
         parts = [
             part
@@ -175,16 +187,12 @@ class Snapshots:
         for index, part in enumerate(parts):
             query = _join_part(query, part, f"p{index}")
         for index, table in enumerate(self.plan.attributes):
-            query = _join_attributes(query, table, f"a{index}")
+            query = _join_attributes(query, table, f"a{index}", self.tables[table.table])
         computed = [feature for feature in self.plan.derived if feature.what != Attribute(feature.name)]
         derived = [exp.alias_(_derive(feature), feature.name, quoted=True) for feature in computed]
         if derived:
             query = exp.select("j.*", *derived).from_(query.subquery("j"))
-        return self._run(query)
-
-    def _run(self, query: exp.Select) -> pa.Table:
-        """The rows of a query over the spine."""
-        return self.engine.arrow(query)
+        return query
 
     def _moment_for(self, group: Group, moment: Moment) -> Moment:
         """A group through other tables needs the spine's rows, whatever the moment."""
@@ -217,21 +225,29 @@ class Snapshots:
         return learned
 
 
+def _chosen(task: Task, blocks: Sequence[str | Block] | None) -> tuple[Block, ...]:
+    """The task's own blocks, as far as they are written; else those that are named or given."""
+    if blocks is None:
+        return tuple(BLOCKS[name] for name in task.blocks if name in BLOCKS)
+    for unknown in (block for block in blocks if isinstance(block, str) and block not in BLOCKS):
+        raise ConfigError(f"{task.name}: there is no feature block '{unknown}'; there are {', '.join(BLOCKS)}")
+    return tuple(dict.fromkeys(BLOCKS[block] if isinstance(block, str) else block for block in blocks))
+
+
 def _join_part(query: exp.Select, part: Part, alias: str) -> exp.Select:
     on = exp.and_(*(equal(exp.column(key, alias), exp.column(key, "s")) for key in part.key))
     query = query.join(part.query.subquery(alias), on=on, join_type="left")
-    for output in part.columns:
-        value: exp.Expression = exp.column(output.name, alias, quoted=True)
-        if is_zero_without_events(output.measure):
-            value = exp.Coalesce(this=value, expressions=[ZERO.copy()])
-        query = query.select(output.named(value))
-    return query
+    return query.select(*(output.of(alias) for output in part.columns))
 
 
-def _join_attributes(query: exp.Select, attributes: AttributeTable, alias: str) -> exp.Select:
-    on = exp.and_(*(equal(exp.column(key, alias), exp.column(key, "s")) for key in attributes.key))
+def _join_attributes(query: exp.Select, attributes: AttributeTable, alias: str, types: Mapping[str, str]) -> exp.Select:
+    same = [equal(exp.column(key, alias), exp.column(key, "s")) for key in attributes.key]
+    on = exp.and_(*same, *attributes_in_sight(attributes.table, alias, types))
     query = query.join(exp.to_table(attributes.table).as_(alias), on=on, join_type="left")
-    return query.select(*(exp.column(name, alias, quoted=True) for name in attributes.columns))
+    for column, name in attributes.columns:
+        value = attribute_in_sight(exp.column(column, alias, quoted=True), types[column])
+        query = query.select(exp.alias_(value, name, quoted=True))
+    return query
 
 
 def _derive(feature: Feature) -> exp.Expression:

@@ -75,6 +75,13 @@ class Output:
         """The value under the column's name."""
         return exp.alias_(value, self.name, quoted=True)
 
+    def of(self, alias: str) -> exp.Expression:
+        """The column of a part that was joined to keys; for those without a row there, counts and sums are zero."""
+        value: exp.Expression = exp.column(self.name, alias, quoted=True)
+        if is_zero_without_events(self.measure):
+            value = exp.Coalesce(this=value, expressions=[ZERO.copy()])
+        return self.named(value)
+
 
 def outputs(group: Group) -> tuple[Output, ...]:
     """The columns that a group yields, one for each measure and window."""
@@ -110,6 +117,22 @@ def compile_group(group: Group, moment: Moment, columns: Columns) -> list[Part]:
     for output in outputs(group):
         shared.setdefault(_part(output.measure), []).append(output)
     return [Part(sight.keys, tuple(members), _PLANS[plan[0]](sight, members)) for plan, members in shared.items()]
+
+
+def compile_together(group: Group, moment: Moment, columns: Columns) -> exp.Select:
+    """One query with all columns of a group, and a row for each of its keys in sight."""
+    parts = compile_group(group, moment, columns)
+    if len(parts) == 1:
+        return parts[0].query
+    key = parts[0].key
+    everybody = exp.union(*(exp.select(*key).from_(part.query.subquery("k")) for part in parts), distinct=True)
+    query = exp.select(*(exp.column(name, "a") for name in key)).from_(everybody.subquery("a"))
+    for index, part in enumerate(parts):
+        alias = f"p{index}"
+        same = (equal(exp.column(name, alias), exp.column(name, "a")) for name in key)
+        query = query.join(part.query.subquery(alias), on=exp.and_(*same), join_type="left")
+        query = query.select(*(output.of(alias) for output in part.columns))
+    return query
 
 
 def compile_requirement(requirement: Requirement, moment: Moment, columns: Columns) -> exp.Select:

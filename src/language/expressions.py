@@ -74,6 +74,11 @@ def is_number(type_name: str) -> bool:
     )
 
 
+def is_time(type_name: str) -> bool:
+    """True for the engine's names of dates and timestamps."""
+    return type_name.startswith(("DATE", "TIMESTAMP"))
+
+
 def plain(value: exp.Expression, type_name: str) -> exp.Expression:
     """A value of a type that is kept (text, BIGINT, DOUBLE), or as the number or text that stands for it."""
     if type_name in ("VARCHAR", "BIGINT", "DOUBLE"):

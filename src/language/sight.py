@@ -16,10 +16,11 @@ from sqlglot import exp
 from ..data.contract import ENTITY_DOMAINS
 from ..data.dataset import whole
 from .declarations import Group, Measure
-from .expressions import conditions, equal
+from .expressions import case_when, conditions, days, equal, is_time, plain
 from .moments import SPINE, Moment, PerRow, edge_name
 
 Columns = Mapping[str, Mapping[str, str]]
+_SINCE = {"customers": "acquired_at", "prospects": "created_at"}
 
 
 def edges_needed(measures: Sequence[Measure]) -> list[int]:
@@ -108,6 +109,27 @@ class Sight:
             longest = max(window for window in windows if window is not None)
             visible.append(exp.GT(this=at, expression=self.moment.edge(-longest)))
         return visible
+
+
+def attributes_in_sight(table: str, alias: str, columns: Mapping[str, str]) -> list[exp.Expression]:
+    """The conditions under which a row that describes a key of the spine, aliased `s`, exists at the row's cutoff.
+
+    A row without the date is taken to have been there always.
+    """
+    since = _SINCE.get(table)
+    if since not in columns:
+        return []
+    begun = exp.LTE(this=exp.column(since, alias), expression=exp.column("cutoff", "s"))
+    return [exp.or_(exp.Is(this=exp.column(since, alias), expression=exp.Null()), begun)]
+
+
+def attribute_in_sight(value: exp.Expression, type_name: str) -> exp.Expression:
+    """An attribute as of the spine's cutoff: a date as its age in days, missing where it lies after the cutoff."""
+    if not is_time(type_name):
+        return plain(value, type_name)
+    cutoff = exp.column("cutoff", "s")
+    moment = exp.cast(value, "timestampntz")
+    return case_when(exp.LTE(this=moment, expression=cutoff), days(moment.copy(), cutoff.copy()))
 
 
 def _same(key: str, table: str) -> exp.Expression:
