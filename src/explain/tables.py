@@ -48,7 +48,7 @@ class TreeTables:
 
     def __init__(self, forest: Forest, *, memory_limit_mb: int = 512, threads: int | None = None) -> None:
         """Build the tables: as large as pays off, and no larger than the limit."""
-        self.threads = threads or len(os.sched_getaffinity(0))
+        self.threads = threads or available_cpus()
         self.num_features = forest.num_features
         self.bias = forest.expected_value
         self.bits = _affordable_bits(forest, memory_limit_mb)
@@ -166,6 +166,11 @@ class TreeTables:
         with ThreadPoolExecutor(threads) as pool:
             for _ in pool.map(chunk, range(0, rows, size)):
                 pass
+
+
+def available_cpus() -> int:
+    """CPUs that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _affordable_bits(forest: Forest, memory_limit_mb: int) -> int:

@@ -182,11 +182,12 @@ class ProgramBuilder:
                     stack.append((child, level + 1, (code, level, level + 1, node, side, 0)))
                 self._see_level(level + 1)
                 continue
+            steps.append(self._key(KEY, block.keys, tree, node, level, min(level, 1)))
             values = leaf_values(tree, node)
             if level:
                 values = np.stack([np.zeros(len(values)), values], axis=1).ravel()
-            steps.append(self._key(tree, node, level, 1 if level else 0, block))
-            block.adds[self._score_row] += [block.keys - 1, self._table_size]
+            block.adds[self._score_row] += [block.keys, self._table_size]
+            block.keys += 1
             self._values.append((self._table_size, values))
             self._table_size += len(values)
 
@@ -199,12 +200,12 @@ class ProgramBuilder:
                 steps.append(arrive)
             splits = below[node] if node >= 0 else 0
             if len(path) + splits <= self.bits:
+                steps.append(self._key(KEY, block.keys, tree, node, level, len(path)))
                 self._write_tables(tree, node, path, block)
-                steps.append(self._key(tree, node, level, len(path), block))
                 continue
             if splits <= LONG_SPLITS:
+                steps.append(self._key(LONG_KEY, len(block.fills), tree, node, level, len(path)))
                 self._write_leaves(tree, node, path, block)
-                steps.append(self._key(tree, node, level, len(path), block, len(block.fills) - 1))
                 continue
             self._see_level(level + 1)
             feature = int(tree.split_feature[node])
@@ -215,29 +216,26 @@ class ProgramBuilder:
                 longer = path | {feature: (ratio * share(tree, node, child), 1 << bit, 0)}
                 stack.append((child, level + 1, (code, level, level + 1, node, side, bit), longer))
 
-    def _key(self, tree: Tree, node: int, level: int, bits: int, block: _Block, long: int | None = None) -> Operation:
+    def _key(self, code: int, number: int, tree: Tree, node: int, level: int, bits: int) -> Operation:
         """The key of a sub-tree: bits of the path and, above them, the conditions of its splits."""
         splits = list(walk(tree, node))
-        offset = len(self._conditions)
         self._conditions += splits
-        if long is not None:
-            return LONG_KEY, long, level, bits, len(splits), offset
-        block.keys += 1
-        return KEY, block.keys - 1, level, bits, len(splits), offset
+        if bits + len(splits) > MAX_BITS:
+            raise TablesDoNotApply(f"a path tests {bits} different features")
+        return code, number, level, bits, len(splits), len(self._conditions) - len(splits)
 
     def _write_tables(self, tree: Tree, node: int, path: Path, block: _Block) -> None:
-        leaves, slots = leaves_below(tree, node, path)
-        bits = len(path) + sum(1 for _ in walk(tree, node))
-        first, count = self._leaves.add(leaves, slots)
-        self._dense.append((bits, self._table_size, len(slots), first, count))
+        """Tables of contributions for all values of the key that comes next."""
+        leaves, slots, bits = leaves_below(tree, node, path)
+        self._dense.append((bits, self._table_size, len(slots), *self._leaves.add(leaves, slots)))
         for feature in slots:
             block.adds[self._row[feature]] += [block.keys, self._table_size]
             self._table_size += 1 << bits
+        block.keys += 1
 
     def _write_leaves(self, tree: Tree, node: int, path: Path, block: _Block) -> None:
-        if len(path) + sum(1 for _ in walk(tree, node)) > MAX_BITS:
-            raise TablesDoNotApply(f"a path tests {len(path)} different features")
-        leaves, slots = leaves_below(tree, node, path)
+        """Leaves from which the tables of the long key that comes next are filled, chunk by chunk."""
+        leaves, slots, _ = leaves_below(tree, node, path)
         first, count = self._long_leaves.add(leaves, slots)
         block.fills.append((FILL, len(block.fills), first, count, len(slots), len(self._slots)))
         self._slots += [self._row[feature] for feature in slots]

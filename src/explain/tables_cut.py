@@ -79,10 +79,10 @@ def walk(tree: Tree, node: int) -> Iterator[int]:
             stack += [child for _, child in reversed(children(tree, at))]
 
 
-def leaves_below(tree: Tree, node: int, path: Path) -> tuple[list[tuple[float, Path]], dict[int, int]]:
-    """Value and path of each leaf of a sub-tree that is reached by `path`, and the slots of their features.
+def leaves_below(tree: Tree, node: int, path: Path) -> tuple[list[tuple[float, Path]], dict[int, int], int]:
+    """Value and path of each leaf of a sub-tree that is reached by `path`, slots of their features, bits of the key.
 
-    Bits of a key: first those of the path's features, 1 if met; then those of the sub-tree's splits as `walk` has them,
+    A key has first the bits of the path's features, 1 if met; then those of the sub-tree's splits as `walk` has them,
     1 where the row goes left.
     """
     bit = {split: 1 << (len(path) + i) for i, split in enumerate(walk(tree, node))}
@@ -103,7 +103,7 @@ def leaves_below(tree: Tree, node: int, path: Path) -> tuple[list[tuple[float, P
     for _, so_far in leaves:
         for feature in so_far:
             slots.setdefault(feature, len(slots))
-    return leaves, slots
+    return leaves, slots, len(path) + len(bit)
 
 
 def leaf_values(tree: Tree, node: int) -> NDArray[np.float64]:
