@@ -1,0 +1,32 @@
+"""What is kept of a training beside its numbers: pictures, scored test rows, the review and the model card."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from ..explain.card import model_card
+from ..explain.review import Review
+from ..registry.tracking import reopen
+from .experiment import Trained
+from .story import figures, tell
+
+REVIEW, CARD, TEST_SCORES = "review.json", "model_card.md", "test_scores.parquet"
+
+
+def record(trained: Trained) -> Review:
+    """Log the pictures, the scored test rows, the review and the model card to the version's run; the review."""
+    review = tell(trained)
+    run = reopen(trained.material.data.config, trained.run_id)
+    for file, figure in figures(trained).items():
+        run.log_figure(figure, file)
+    run.log_text(review.to_json(), REVIEW)
+    run.log_text(model_card(review), CARD)
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / TEST_SCORES
+        kept = [*trained.material.task.keys, "cutoff", "window_end", "target", "raw_score", "score"]
+        pq.write_table(trained.tested.select([*kept, f"{trained.judgement.rule}:rank"]), path, compression="zstd")
+        run.log_artifacts(path)
+    return review
