@@ -6,7 +6,7 @@ over them are declared, and cut at a cutoff, like all others.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 from sqlglot import exp
 
@@ -31,11 +31,13 @@ def moments_of(columns: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, 
     return views
 
 
-def define_moments(engine: DuckDBEngine, columns: Mapping[str, Mapping[str, str]]) -> None:
-    """Define these views in the engine; a row without the date is no event."""
+def define_moments(
+    engine: DuckDBEngine, columns: Mapping[str, Mapping[str, str]], named: Callable[[str], str] = str
+) -> None:
+    """Define these views in the engine; a row without the date is no event. `named` gives the names of tables."""
     for view, names in moments_of(columns).items():
         table, _, moment = MOMENTS[view]
         at = exp.column(moment, quoted=True)
         query = exp.select(*(exp.column(name, quoted=True) for name in names if name != "at"))
-        query = query.select(exp.alias_(at, "at", quoted=True)).from_(exp.to_table(table))
-        engine.define(view, query.where(exp.Not(this=exp.Is(this=at.copy(), expression=exp.Null()))))
+        query = query.select(exp.alias_(at, "at", quoted=True)).from_(exp.to_table(named(table)))
+        engine.define(named(view), query.where(exp.Not(this=exp.Is(this=at.copy(), expression=exp.Null()))))

@@ -191,7 +191,7 @@ class Snapshots:
         computed = [feature for feature in self.plan.derived if feature.what != Attribute(feature.name)]
         derived = [exp.alias_(_derive(feature), feature.name, quoted=True) for feature in computed]
         if derived:
-            query = exp.select("j.*", *derived).from_(query.subquery("j"))
+            query = exp.select("j.*", *derived).from_(query.subquery("j", copy=False))
         return query
 
     def _moment_for(self, group: Group, moment: Moment) -> Moment:
@@ -236,17 +236,17 @@ def _chosen(task: Task, blocks: Sequence[str | Block] | None) -> tuple[Block, ..
 
 def _join_part(query: exp.Select, part: Part, alias: str) -> exp.Select:
     on = exp.and_(*(equal(exp.column(key, alias), exp.column(key, "s")) for key in part.key))
-    query = query.join(part.query.subquery(alias), on=on, join_type="left")
-    return query.select(*(output.of(alias) for output in part.columns))
+    query = query.join(part.query.subquery(alias, copy=False), on=on, join_type="left", copy=False)
+    return query.select(*(output.of(alias) for output in part.columns), copy=False)  # copying took seconds
 
 
 def _join_attributes(query: exp.Select, attributes: AttributeTable, alias: str, types: Mapping[str, str]) -> exp.Select:
     same = [equal(exp.column(key, alias), exp.column(key, "s")) for key in attributes.key]
     on = exp.and_(*same, *attributes_in_sight(attributes.table, alias, types))
-    query = query.join(exp.to_table(attributes.table).as_(alias), on=on, join_type="left")
+    query = query.join(exp.to_table(attributes.table).as_(alias), on=on, join_type="left", copy=False)
     for column, name in attributes.columns:
         value = attribute_in_sight(exp.column(column, alias, quoted=True), types[column])
-        query = query.select(exp.alias_(value, name, quoted=True))
+        query = query.select(exp.alias_(value, name, quoted=True), copy=False)
     return query
 
 

@@ -7,7 +7,8 @@ an undisturbed run.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 
 from ..data.dataset import Dataset
 from ..errors import DataError, ModelError, OutputError
-from ..features.snapshot import Snapshots
+from ..features.stream import SnapshotStream
 from ..models.bundle import Bundle
 from ..tasks import declare
 from ..tasks.base import Task
@@ -84,23 +85,28 @@ def score(
     task = declare(task_name, settings)
     job = define_job(data, task, settings, bundle, as_of)
     place = (out or scores_folder(data, task_name)) / f"as_of={job.as_of.isoformat()}"
-    population = _Population(data, task, bundle, job)
-    if dry_run:
-        rows = sum(population.spine(bucket).num_rows for bucket in range(job.parts))
-        _refuse_empty(task, job, rows)
-        return ScoreReport(job, place, rows, (), 0, dry_run=True)
-    made_folders = [folder for folder in (place.parent, *place.parent.parents) if not folder.exists()]
-    with writing_to(place.parent):
-        place.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with only_writer(place.with_name(f".{place.name}.lock")):
-                recover(place)
-                return _scored(population, place, force=force, say=say, clock=clock)
-        finally:
-            for folder in made_folders:  # of a job that published nothing, nothing is left
-                if any(folder.iterdir()):
-                    break
-                folder.rmdir()
+    with _Population(data, task, bundle, job) as population:
+        if dry_run:
+            rows = population.count()
+            _refuse_empty(task, job, rows)
+            return ScoreReport(job, place, rows, (), 0, dry_run=True)
+        with writing_to(place.parent), _folder(place.parent), only_writer(place.with_name(f".{place.name}.lock")):
+            recover(place)
+            return _scored(population, place, force=force, say=say, clock=clock)
+
+
+@contextmanager
+def _folder(folder: Path) -> Iterator[None]:
+    """Make a folder, and take back what was made of its path where nothing was written into it."""
+    new = [one for one in (folder, *folder.parents) if not one.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        for one in new:
+            if any(one.iterdir()):
+                break
+            one.rmdir()
 
 
 def _scored(population: _Population, place: Path, *, force: bool, say: Say, clock: Clock) -> ScoreReport:
@@ -137,8 +143,8 @@ def _make(population: _Population, work: Workspace, missing: list[int], *, say: 
         scorer = population.scorer()
     for number, bucket in enumerate(missing):
         say(f"scoring part {number + 1} of {len(missing)}")
-        snapshot = population.snapshot(bucket)
-        work.add(bucket, scorer.rows(snapshot, work.job, work.scored_at))
+        pieces = population.pieces(bucket)
+        work.add(bucket, (scorer.rows(piece, work.job, work.scored_at) for piece in pieces))
     return pq.read_schema(work.folder / work.parts()[0].file)
 
 
@@ -173,28 +179,33 @@ class _Population:
         self.data, self.task, self.bundle, self.job = data, task, bundle, job
         trained = bundle.config.get("tasks", {}).get(task.name) or {}
         learned = {name: tuple(values) for name, values in bundle.metadata.get("learned", {}).items()}
-        self.snapshots = Snapshots(data, task, blocks=trained.get("blocks"), learned=learned)
+        self.stream = SnapshotStream(data, task, blocks=trained.get("blocks"), learned=learned)
         self._check_features()
+
+    def __enter__(self) -> _Population:
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self.stream.close()
 
     def scorer(self) -> Scorer:
         """The model, made ready."""
         config = self.data.config
         return Scorer.of(self.task, self.bundle, currency=config.currency, threads=config.threads)
 
-    def spine(self, bucket: int) -> pa.Table:
-        """The keys of a bucket."""
-        self.data.register(bucket if self.data.buckets > 1 else None)
-        return self.snapshots.to_score(self.job.cutoff)
+    def count(self) -> int:
+        """Number of rows that would be scored (before any cut to the top ranks)."""
+        return sum(self.stream.count(self.job.cutoff, bucket) for bucket in range(self.job.parts))
 
-    def snapshot(self, bucket: int) -> pa.Table:
+    def pieces(self, bucket: int) -> Iterator[pa.Table]:
         """The rows of a bucket with their features."""
-        return self.snapshots.features(self.spine(bucket))
+        return self.stream.pieces(self.job.cutoff, bucket)
 
     def _check_features(self) -> None:
-        here = {column.name: column for column in self.snapshots.columns}
+        here = {column.name: column for column in self.stream.columns}
         absent = [column.name for column in self.bundle.columns if column.name not in here]
         if absent:
-            why = "; ".join(self.snapshots.plan.left_out[:3])
+            why = "; ".join(self.stream.plan.left_out[:3])
             raise ModelError(
                 f"{self.task.name}: the data give {len(absent)} of the model's {len(self.bundle.columns)} features no "
                 f"more, such as '{absent[0]}'" + (f" ({why})" if why else "") + "; map the tables as in training, "

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,13 +37,16 @@ def part_name(bucket: int) -> str:
     return f"part-{bucket:03d}.parquet"
 
 
-def write_part(rows: pa.Table, folder: Path, bucket: int) -> Part:
-    """Write a bucket's rows as Parquet (zstd): under a name of its own, synced, then renamed."""
+def write_part(pieces: Iterable[pa.Table], folder: Path, bucket: int) -> Part:
+    """Write a bucket's rows as Parquet (zstd), piece by piece: under a name of its own, synced, then renamed.
+
+    There is at least one piece, which may be empty.
+    """
     file = folder / part_name(bucket)
     aside = folder / f".{file.name}.{os.getpid()}"
     try:
-        pq.write_table(rows, aside, compression="zstd", row_group_size=ROWS_A_GROUP)
-        part = Part(file.name, rows.num_rows, aside.stat().st_size, _sum(aside))
+        rows = _write(pieces, aside)
+        part = Part(file.name, rows, aside.stat().st_size, _sum(aside))
         rename_synced(aside, file)
     finally:
         aside.unlink(missing_ok=True)
@@ -67,6 +72,23 @@ def fault_of(folder: Path, part: Part, schema: pa.Schema | None = None) -> str |
         if not found.equals(schema):
             return f"{part.file} has other columns than the manifest says"
     return None
+
+
+def _write(pieces: Iterable[pa.Table], file: Path) -> int:
+    """Write row groups of about the same size, however long the pieces are; the number of rows."""
+    total, waiting = 0, list[pa.Table]()
+    with ExitStack() as stack:
+        writer: pq.ParquetWriter | None = None
+        for piece in pieces:
+            writer = writer or stack.enter_context(pq.ParquetWriter(file, piece.schema, compression="zstd"))
+            waiting.append(piece)
+            total += piece.num_rows
+            if sum(table.num_rows for table in waiting) >= ROWS_A_GROUP:
+                writer.write_table(pa.concat_tables(waiting), ROWS_A_GROUP)
+                waiting = []
+        if writer is not None and waiting:
+            writer.write_table(pa.concat_tables(waiting), ROWS_A_GROUP)
+    return total
 
 
 def _sum(file: Path) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -61,9 +62,9 @@ class Workspace:
         """True if the bucket's part is finished."""
         return part_name(bucket) in self.done
 
-    def add(self, bucket: int, rows: pa.Table) -> Part:
+    def add(self, bucket: int, pieces: Iterable[pa.Table]) -> Part:
         """Write the part of a bucket and note it in the journal."""
-        part = write_part(rows, self.folder, bucket)
+        part = write_part(pieces, self.folder, bucket)
         self._note(part)
         return part
 

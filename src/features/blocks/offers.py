@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ...language.declarations import (
     Block,
-    Count,
     DaysSinceLast,
     Distinct,
     Feature,

@@ -1,0 +1,202 @@
+"""Snapshots of one moment for millions: bucket by bucket, and within a bucket in pieces of bounded size.
+
+The features are those of `Snapshots`, to the bit. Whatever does not depend on the piece (sums by customer, say) is
+computed once a bucket, and whatever does not depend on the bucket (the popularity of a category) once in all, and
+kept in the engine as a temporary table.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import pyarrow as pa
+from sqlglot import exp
+
+from ..data.dataset import Dataset, whole
+from ..language.compile import compile_together
+from ..language.declarations import Group, Pairs, Requirement, Seen, Visible
+from ..language.guards import refuse_foresight
+from ..language.moments import SPINE, Moment, Shared, shift
+from ..language.population import compile_seen
+from ..tasks.base import Task
+from .plan import Learned
+from .snapshot import Snapshots, VisibleNow
+
+ROWS = 200_000  # of a piece, about
+
+
+@dataclass(frozen=True)
+class _VisibleInBucket(VisibleNow):
+    """What a fitted feature sees of a bucket; what it measures there is measured once."""
+
+    stream: SnapshotStream
+
+    def measure(self, group: Group) -> pa.Table:
+        """The group's measures, sorted by key."""
+        refuse_foresight(group, "of a fitted feature")
+        name = self.stream.keep(compile_together(group, self.moment, self.tables))
+        rows = self.engine.arrow(exp.select("*").from_(exp.to_table(name)))
+        return rows.sort_by([(key, "ascending") for key in group.key])
+
+    def everywhere(self, count: Callable[[Visible], pa.Table]) -> pa.Table:
+        """The counts of all buckets, added up."""
+        return self.stream.counts(count, self.moment)
+
+
+class SnapshotStream(Snapshots):
+    """The population of a task as of a moment with its features, piece by piece.
+
+    While it is in use, the names of the data set's tables stand for one bucket; `close` gives them back.
+    """
+
+    def __init__(
+        self, data: Dataset, task: Task, *, blocks: Sequence[str] | None, learned: Learned, rows: int = ROWS
+    ) -> None:
+        super().__init__(data, task, blocks=blocks, learned=learned)
+        if data.buckets > 1:
+            self.tables = data.register_whole()
+        self._rows = rows
+        self._bucket: int | None = None
+        self._queries: dict[str, exp.Select] = {}
+        self._computed: set[str] = set()
+        self._of_all: set[str] = set()
+        self._written: dict[tuple[object, ...], tuple[exp.Select, tuple[str, ...]]] = {}
+        self._counts: dict[tuple[Callable[[Visible], pa.Table], Shared], pa.Table] = {}
+
+    def close(self) -> None:
+        """Forget what was kept; the tables' names stand for all of them again."""
+        self._forget(self._computed | {SPINE})
+        self.data.register()
+
+    # ------------------------------------------------------------------------------ rows
+    def count(self, as_of: datetime, bucket: int) -> int:
+        """Number of rows of a bucket."""
+        return sum(spine.num_rows for spine in self._spines(as_of, bucket))
+
+    def pieces(self, as_of: datetime, bucket: int) -> Iterator[pa.Table]:
+        """The rows of a bucket with their features, sorted by keys; at least one piece, which may be empty.
+
+        Where values compete for an entity, all rows of an entity lie in the same piece.
+        """
+        moment = Shared(as_of, self.zone)
+        for spine in self._spines(as_of, bucket):
+            numbered = spine.append_column("__row", pa.array(np.arange(spine.num_rows)))
+            table = self._features_at(numbered, moment).sort_by("__row")
+            features = [column.name for column in self.columns if column.name not in spine.column_names]
+            yield table.select([*spine.column_names, *features])
+
+    def _spines(self, as_of: datetime, bucket: int) -> Iterator[pa.Table]:
+        self._look_at(bucket)
+        universe = self.task.population.universe
+        if isinstance(universe, Pairs):
+            yield from self._pairs(universe, Shared(as_of, self.zone))
+            return
+        spine = self.to_score(as_of)
+        for start in range(0, max(spine.num_rows, 1), self._rows):
+            yield spine.slice(start, self._rows)
+
+    def _pairs(self, universe: Pairs, moment: Shared) -> Iterator[pa.Table]:
+        """Every combination of some keys of the left side with all of the right one, and of them the eligible ones."""
+        left, right = (self._seen(side, moment) for side in (universe.left, universe.right))
+        left = left.sort_by([(key, "ascending") for key in universe.left.key])
+        some = max(self._rows // max(right.num_rows, 1), 1)
+        for start in range(0, max(left.num_rows, 1), some):
+            chosen = left.slice(start, some)
+            n, m = chosen.num_rows, right.num_rows
+            pairs = chosen.take(pa.array(np.repeat(np.arange(n), m)))
+            tiled = right.take(pa.array(np.tile(np.arange(m), n)))
+            for key in universe.right.key:
+                pairs = pairs.append_column(key, tiled[key])
+            end = shift(moment.cutoff, self.task.horizon, self.zone)
+            for name, value in (("cutoff", moment.cutoff), ("window_end", end)):
+                pairs = pairs.append_column(name, pa.repeat(pa.scalar(value, pa.timestamp("us")), n * m))
+            yield self._ordered(self._eligible(pairs, moment, with_target=False))
+
+    def _seen(self, side: Seen, moment: Shared) -> pa.Table:
+        name = self.keep(compile_seen(side, moment, self.tables))
+        return self.engine.arrow(exp.select("*").from_(exp.to_table(name)))
+
+    def _look_at(self, bucket: int) -> None:
+        if self._bucket == bucket:
+            return
+        self._forget(self._computed - self._of_all)
+        self._bucket = bucket
+        self._register(bucket)
+
+    def _forget(self, names: set[str]) -> None:
+        for name in names:
+            self.engine.drop(name)
+        self._computed -= names
+
+    def _register(self, bucket: int | None) -> None:
+        self.data.register(bucket if self.data.buckets > 1 else None)
+
+    # ------------------------------------------------------------------------------ what is kept
+    def keep(self, query: exp.Select) -> str:
+        """Name of a table with the rows of a query that does not read the spine, computed where it is not there yet."""
+        text = self.engine.sql(query)
+        name = f"kept_{hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}"
+        if name not in self._queries:
+            everybody = {whole(table) for table in self.data.columns}
+            self._queries[name] = query
+            if all(table.name in everybody for table in query.find_all(exp.Table)):
+                self._of_all.add(name)
+        self._compute(name)
+        return name
+
+    def _compute(self, name: str) -> None:
+        if name not in self._computed:
+            self.engine.materialise(name, self._queries[name])
+            self._computed.add(name)
+
+    def _prepared(self, key: tuple[object, ...], query: Callable[[], exp.Select]) -> exp.Select:
+        """A query over the spine whose other subqueries are kept; written once, for writing it takes a while."""
+        if key not in self._written:
+            names: list[str] = []
+
+            def kept(node: exp.Expression) -> exp.Expression:
+                if not isinstance(node, exp.Subquery) or _reads_spine(node):
+                    return node
+                names.append(self.keep(node.this))
+                return exp.to_table(names[-1]).as_(node.alias)
+
+            self._written[key] = query().transform(kept), tuple(names)
+        tree, needed = self._written[key]
+        for name in needed:
+            self._compute(name)
+        return tree
+
+    def _features_query(self, moment: Moment) -> exp.Select:
+        return self._prepared(("features", moment), lambda: super(SnapshotStream, self)._features_query(moment))
+
+    def _spine_query(self, target: Requirement | None, moment: Moment) -> exp.Select:
+        return self._prepared(
+            ("spine", target is None, moment), lambda: super(SnapshotStream, self)._spine_query(target, moment)
+        )
+
+    # ------------------------------------------------------------------------------ for fitted features
+    def counts(self, count: Callable[[Visible], pa.Table], moment: Shared) -> pa.Table:
+        """What `Visible.everywhere` gives; every bucket is read for it, once."""
+        key = (count, moment)
+        if key not in self._counts:
+            tables = []
+            for bucket in range(self.data.buckets):
+                self._register(bucket)
+                tables.append(count(VisibleNow(moment.cutoff, moment, self.engine, self.tables)))
+            self._register(self._bucket)
+            together = pa.concat_tables(tables)
+            others = together.column_names[:-1]
+            summed = together.group_by(others).aggregate([("n", "sum")])
+            self._counts[key] = summed.select([*others, "n_sum"]).rename_columns([*others, "n"])
+        return self._counts[key]
+
+    def _visible(self, moment: Shared) -> Visible:
+        return _VisibleInBucket(moment.cutoff, moment, self.engine, self.tables, self)
+
+
+def _reads_spine(tree: exp.Expression) -> bool:
+    return any(table.name == SPINE for table in tree.find_all(exp.Table))
