@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from sqlglot import exp, parse_one
 
@@ -48,13 +49,17 @@ class TimeSpan:
 
 def sql(text: str, **parts: exp.Expression) -> exp.Expression:
     """A DuckDB expression with the named parts put in where their names stand as columns."""
-    tree = parse_one(text, dialect="duckdb")
 
     def put(node: exp.Expression) -> exp.Expression:
         is_part = isinstance(node, exp.Column) and not node.table and node.name in parts
         return exp.paren(parts[node.name].copy()) if is_part else node
 
-    return tree.transform(put)
+    return _parsed(text).transform(put)
+
+
+@cache
+def _parsed(text: str) -> exp.Expression:
+    return parse_one(text, dialect="duckdb")
 
 
 def is_integer(kind: str) -> bool:

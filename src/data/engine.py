@@ -116,13 +116,10 @@ class DuckDBEngine:
 
     def drop(self, name: str) -> None:
         """Forget a table or view, if there is one of that name."""
-        kinds = self.connection.execute(
-            "SELECT table_type FROM information_schema.tables "
-            "WHERE table_name = ? AND table_catalog IN (current_database(), 'temp')",
-            [name],
-        ).fetchall()
-        for (kind,) in kinds:
-            self.connection.execute(f"DROP {'VIEW' if kind == 'VIEW' else 'TABLE'} IF EXISTS {_quoted(name)}")
+        try:
+            self.connection.execute(f"DROP VIEW IF EXISTS {_quoted(name)}")
+        except duckdb.CatalogException:  # it is a table
+            self.connection.execute(f"DROP TABLE IF EXISTS {_quoted(name)}")
 
     # -------------------------------------------------------------------------------- queries
     def sql(self, tree: exp.Expression) -> str:

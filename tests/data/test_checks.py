@@ -22,8 +22,9 @@ def report_of(tmp_path: Path, data: dict[str, Columns], *arguments: Any, **top: 
     return check(write_project(tmp_path, data, *arguments, **top), now=NOW)
 
 
-def spoilt(table: str, **columns: Any) -> dict[str, Columns]:
-    data = good_tables()
+def spoilt(table: str, *others: str, **columns: Any) -> dict[str, Columns]:
+    """One table with some columns replaced, and the others that it is checked against."""
+    data = good_tables(table, *others)
     data[table] |= columns
     return data
 
@@ -78,7 +79,7 @@ def test_a_damaged_file(tmp_path: Path) -> None:
 
 def test_a_renamed_column(tmp_path: Path) -> None:
     entry = {"source": "transactions", "columns": {"amount": "sales_value"}}
-    data = good_tables()
+    data = good_tables("transactions")
     data["transactions"]["sale_value"] = data["transactions"].pop("amount")
     fault = only_fault(report_of(tmp_path, data, {"transactions": entry}))
     assert (fault.table, fault.column) == ("transactions", "amount")
@@ -87,7 +88,7 @@ def test_a_renamed_column(tmp_path: Path) -> None:
 
 
 def test_a_required_column_that_is_not_mapped(tmp_path: Path) -> None:
-    data = good_tables()
+    data = good_tables("transactions")
     data["transactions"]["amounts"] = data["transactions"].pop("amount")
     fault = only_fault(report_of(tmp_path, data))
     assert (fault.table, fault.column) == ("transactions", "amount")
@@ -95,7 +96,7 @@ def test_a_required_column_that_is_not_mapped(tmp_path: Path) -> None:
 
 
 def test_contacts_of_nobody(tmp_path: Path) -> None:
-    data = good_tables()
+    data = good_tables("campaigns", "contacts")
     del data["contacts"]["customer_id"]
     assert "customer_id and prospect_id" in only_fault(report_of(tmp_path, data)).what
 
@@ -136,7 +137,7 @@ def test_ids_with_a_fraction(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("column", ["customer_id", "at", "amount"])
 def test_missing_values_where_there_must_be_one(tmp_path: Path, column: str) -> None:
-    data = good_tables()
+    data = good_tables("transactions")
     data["transactions"][column] = [None, *data["transactions"][column][1:]]
     fault = only_fault(report_of(tmp_path, data))
     assert (fault.column, fault.count) == (column, 1)
@@ -155,8 +156,7 @@ def test_duplicated_customers(tmp_path: Path) -> None:
 
 
 def test_ids_that_differ_in_case_or_by_a_space_are_different(tmp_path: Path) -> None:
-    data = spoilt("customers", customer_id=["a", "A", "a "])
-    data["contacts"]["customer_id"] = ["a", "A", "a "]
+    data = spoilt("customers", "transactions", customer_id=["a", "A", "a "])
     data["transactions"]["customer_id"] = ["a", "A", "a ", " a"]
     report = report_of(tmp_path, data)
     assert report.errors == ()
@@ -164,7 +164,7 @@ def test_ids_that_differ_in_case_or_by_a_space_are_different(tmp_path: Path) -> 
 
 
 def test_duplicated_offers_are_told_by_their_whole_key(tmp_path: Path) -> None:
-    data = good_tables()
+    data = good_tables("campaigns")
     data["offers"] = {"offer_id": [1, 1, 1, 1], "campaign_id": [7, 7, 8, 8], "product_id": [10, 11, 10, 10]}
     fault = only_fault(report_of(tmp_path, data))
     assert fault.count == 2
@@ -172,15 +172,15 @@ def test_duplicated_offers_are_told_by_their_whole_key(tmp_path: Path) -> None:
 
 
 def test_unknown_ids_stop_where_the_parent_must_be_whole(tmp_path: Path) -> None:
-    fault = only_fault(report_of(tmp_path, spoilt("contacts", campaign_id=[7, 99, 99])))
+    fault = only_fault(report_of(tmp_path, spoilt("contacts", "campaigns", campaign_id=[7, 99, 99])))
     assert (fault.table, fault.column, fault.count) == ("contacts", "campaign_id", 2)
     assert "1 of them" in fault.what
-    fault = only_fault(report_of(tmp_path, spoilt("responses", contact_id=["a", "nobody"])))
+    fault = only_fault(report_of(tmp_path, spoilt("responses", "contacts", "campaigns", contact_id=["a", "nobody"])))
     assert (fault.table, fault.examples) == ("responses", ({"contact_id": "nobody"},))
 
 
 def test_unknown_ids_warn_where_the_parent_may_be_partial(tmp_path: Path) -> None:
-    data = spoilt("transactions", product_id=[10, 11, 12, None])
+    data = spoilt("transactions", "products", product_id=[10, 11, 12, None])
     data["customers"] = {"customer_id": [1, 2]}
     report = report_of(tmp_path, data)
     assert report.errors == ()
@@ -191,7 +191,7 @@ def test_unknown_ids_warn_where_the_parent_may_be_partial(tmp_path: Path) -> Non
 
 
 def test_stages_may_be_of_customers_or_prospects(tmp_path: Path) -> None:
-    data = good_tables()
+    data = good_tables("customers")
     data["prospects"] = {"prospect_id": ["p1"], "created_at": [at("2024-01-01 10:00")]}
     data["stages"] = {
         "entity_id": ["1", "p1", "x"],
@@ -227,12 +227,12 @@ def test_plans_may_lie_in_the_future(tmp_path: Path) -> None:
 
 
 def test_events_after_the_observed_world_are_a_warning(tmp_path: Path) -> None:
-    fault = only_fault(report_of(tmp_path, good_tables(), observed_until=datetime(2024, 6, 1)), "warning")
+    fault = only_fault(report_of(tmp_path, good_tables("transactions"), observed_until=datetime(2024, 6, 1)), "warning")
     assert (fault.place, fault.count) == ("transactions.at", 1)
 
 
 def test_an_end_of_the_world_that_the_data_do_not_reach(tmp_path: Path) -> None:
-    data = good_tables()
+    data = good_tables("transactions")
     data["transactions"]["at"][3] = at("2024-05-31 10:00")
     assert report_of(tmp_path, data, observed_until=datetime(2024, 6, 5)).faults == ()
     fault = only_fault(report_of(tmp_path, data, observed_until=datetime(2024, 6, 30)), "warning")
@@ -271,7 +271,7 @@ def test_absurd_and_negative_amounts_warn(tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------------------------------- tables and tasks
 def test_empty_tables_stop_only_the_tasks_that_need_them(tmp_path: Path) -> None:
-    data = good_tables()
+    data = good_tables("transactions")
     empty = pa.table({name: pa.array([], pa.array(values).type) for name, values in data["transactions"].items()})
     data["transactions"] = empty
     assert only_fault(report_of(tmp_path, data), "warning").place == "transactions"
@@ -307,7 +307,8 @@ def test_tables_that_hang_in_the_air(tmp_path: Path) -> None:
 
 
 def test_every_fault_is_named_in_one_go(tmp_path: Path) -> None:
-    data = spoilt("transactions", amount=["x", "1", "2", "3"], quantity=[-1.0, 1.0, 1.0, 1.0])
+    data = good_tables()
+    data["transactions"] |= {"amount": ["x", "1", "2", "3"], "quantity": [-1.0, 1.0, 1.0, 1.0]}
     data["customers"]["customer_id"] = [1, 1, 3]
     data["campaigns"]["ends_at"] = [at("2020-01-01")] * 2
     config = write_project(tmp_path, data, tasks={"conversion": {"of": "prospects"}})
@@ -322,9 +323,11 @@ def test_every_fault_is_named_in_one_go(tmp_path: Path) -> None:
 # ------------------------------------------------------------------------------------------- configuration, report
 def test_an_unknown_key_and_an_unknown_zone(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"tables\.transactions\.colums: unknown key"):
-        write_project(tmp_path, good_tables(), {"transactions": {"source": "transactions", "colums": {}}})
+        write_project(tmp_path, good_tables("transactions"), {"transactions": {"source": "transactions", "colums": {}}})
     with pytest.raises(ConfigError, match="no_such"):
-        write_project(tmp_path, good_tables(), {"transactions": {"source": "transactions", "clock": "no_such"}})
+        write_project(
+            tmp_path, good_tables("transactions"), {"transactions": {"source": "transactions", "clock": "no_such"}}
+        )
     with pytest.raises(ConfigError, match="nowhere"):
         load_config(tmp_path / "nowhere.yaml")
 

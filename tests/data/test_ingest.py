@@ -41,7 +41,7 @@ def steps() -> list[str]:
 
 # ------------------------------------------------------------------------------------------- canonical tables
 def test_ids_keep_their_type(tmp_path: Path) -> None:
-    data = good_tables()
+    data = good_tables("transactions")
     data["transactions"]["product_id"] = [10.0, 11.0, None, float("nan")]  # integers with gaps, as pandas writes them
     data["transactions"]["order_id"] = ["0017", "17", "17 ", None]
     dataset = open_dataset(write_project(tmp_path, data))
@@ -66,7 +66,7 @@ def test_ids_are_text_everywhere_where_they_are_text_somewhere(tmp_path: Path) -
 
 
 def test_purchases_carry_what_is_known_of_their_product(tmp_path: Path) -> None:
-    data = good_tables()
+    data = good_tables("transactions", "products")
     data["transactions"]["product_id"] = [10, 11, 99, None]
     data["transactions"]["margin"] = [None, 4.0, None, 1.5]
     dataset = open_dataset(write_project(tmp_path, data))
@@ -102,7 +102,7 @@ def test_contacts_responses_and_offers_carry_what_is_known_of_their_campaign(tmp
 
 
 def test_a_late_arrival_stays_late(tmp_path: Path) -> None:
-    data = good_tables()
+    data = good_tables("campaigns", "contacts", "transactions")
     data["contacts"] |= {"known_at": [at("2024-03-10 10:00"), None, at("2024-04-01 10:00")]}
     dataset = open_dataset(write_project(tmp_path, data, time_zone="UTC"))
     assert rows_of(dataset, "contacts", "contact_id", "known_at") == [
@@ -113,7 +113,7 @@ def test_a_late_arrival_stays_late(tmp_path: Path) -> None:
 
 
 def test_the_observed_world(tmp_path: Path) -> None:
-    data = good_tables()
+    data = good_tables("campaigns", "contacts", "transactions")
     data["campaigns"] |= {
         "starts_at": [at("2024-03-01"), at("2030-05-01")],
         "ends_at": [at("2024-03-20"), at("2030-05-20")],
@@ -242,13 +242,14 @@ def test_order_and_place_of_the_rows_do_not_matter_for_what_is_written(tmp_path:
 def test_the_fingerprint_is_of_the_data_and_how_they_are_read(
     tmp_path: Path, change: dict[str, Any], same: bool
 ) -> None:
-    before = open_dataset(write_project(tmp_path, good_tables())).fingerprint
+    data = good_tables("transactions")
+    before = open_dataset(write_project(tmp_path, data)).fingerprint
     assert len(before) == 64
-    assert (open_dataset(write_project(tmp_path, good_tables(), **change)).fingerprint == before) == same
+    assert (open_dataset(write_project(tmp_path, data, **change)).fingerprint == before) == same
 
 
 def test_a_changed_value_changes_the_fingerprint(tmp_path: Path) -> None:
-    data = good_tables()
+    data = good_tables("transactions")
     before = open_dataset(write_project(tmp_path, data)).fingerprint
     data["transactions"]["amount"][0] += 1e-6
     assert open_dataset(write_project(tmp_path, data)).fingerprint != before
@@ -291,19 +292,20 @@ def test_a_killed_ingest_leaves_nothing_half(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_damaged_folder_is_written_again(tmp_path: Path, steps: list[str]) -> None:
-    config = write_project(tmp_path, good_tables())
+    config = write_project(tmp_path, good_tables("transactions", "products"))
     open_dataset(config).files["products"][0].unlink()
     assert open_dataset(config, progress=steps.append).rows("products") == 2
     assert "writing the tables" in steps
 
 
 def test_old_folders_do_not_pile_up(tmp_path: Path) -> None:
-    data = good_tables()
-    for amount in range(7):
-        data["transactions"]["amount"][0] = float(amount + 1)
-        dataset = open_dataset(write_project(tmp_path, data))
-    folders = list((tmp_path / "home" / ".cache" / "small").glob("data-*"))
-    assert len(folders) == 4
+    config = write_project(tmp_path, good_tables("transactions", "products"))
+    cache = tmp_path / "home" / ".cache" / "small"
+    for number in range(7):
+        (cache / f"data-{number}").mkdir(parents=True)
+        os.utime(cache / f"data-{number}", (number, number))
+    dataset = open_dataset(config)
+    assert sorted(folder.name for folder in cache.glob("data-?")) == ["data-4", "data-5", "data-6"]
     assert dataset.files["products"][0].is_file()
 
 
@@ -358,7 +360,7 @@ def test_what_is_wrong_with_a_whole_table_stops_all_the_same(tmp_path: Path) -> 
 
 
 def test_the_good_one_of_two_rows_with_one_key_is_kept(tmp_path: Path) -> None:
-    data = good_tables()
+    data = good_tables("transactions")
     data["campaigns"] = {
         "campaign_id": [7, 7, 8],
         "starts_at": [at("2024-03-01"), at("2024-03-02"), at("2024-05-01")],
@@ -370,7 +372,7 @@ def test_the_good_one_of_two_rows_with_one_key_is_kept(tmp_path: Path) -> None:
 
 # ------------------------------------------------------------------------------------------- resources
 def test_an_engine_of_the_caller_stays_open_and_is_used(tmp_path: Path) -> None:
-    config = write_project(tmp_path, good_tables())
+    config = write_project(tmp_path, good_tables("transactions", "products"))
     (tmp_path / "home").mkdir()
     with DuckDBEngine(threads=1) as engine:
         assert open_dataset(config, engine).engine is engine
@@ -381,7 +383,7 @@ def test_an_engine_of_the_caller_stays_open_and_is_used(tmp_path: Path) -> None:
 
 
 def test_the_manifest_says_what_is_there_and_names_no_machine(tmp_path: Path) -> None:
-    dataset = open_dataset(write_project(tmp_path, good_tables()))
+    dataset = open_dataset(write_project(tmp_path, good_tables("transactions", "products")))
     manifest = (dataset.files["products"][0].parents[1] / "dataset.json").read_text()
     assert json.loads(manifest)["fingerprint"] == dataset.fingerprint
     assert str(tmp_path) not in manifest
