@@ -136,7 +136,7 @@ def _drafted(draft: _Draft, blocks: Sequence[Block]) -> _Draft:
                 _add_fitted(draft, block.name, fitted)
     for block in blocks:
         for feature in block.derived:
-            _add_derived(draft, block.name, feature)
+            _add_derived(draft, block, feature)
     return draft
 
 
@@ -282,7 +282,7 @@ def _add_fitted(draft: _Draft, block: str, fitted: Fitted) -> None:
         draft.add_columns(block, feature, (None,))
 
 
-def _add_derived(draft: _Draft, block: str, feature: Feature) -> None:
+def _add_derived(draft: _Draft, block: Block, feature: Feature) -> None:
     match feature.what:
         case Ratio(numerator, denominator):
             absent = [name for name in (numerator, denominator) if name not in draft.columns]
@@ -292,8 +292,8 @@ def _add_derived(draft: _Draft, block: str, feature: Feature) -> None:
             absent = [column] if column not in draft.rows else []
         case _:
             raise TypeError(f"{feature.name} is not derived from other columns")
-    if absent:
-        draft.left_out.append(f"{block}.{feature.name}: there is no {absent[0]}")
-    elif feature.name not in draft.excluded:
+    if not absent and feature.name not in draft.excluded:
         draft.derived.append(feature)
-        draft.add_columns(block, feature, (None,))
+        draft.add_columns(block.name, feature, (None,))
+    elif absent and any(_reaches(part.key, draft.rows) for part in (*block.groups, *block.fitted)):
+        draft.left_out.append(f"{block.name}.{feature.name}: there is no {absent[0]}")

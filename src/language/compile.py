@@ -49,6 +49,7 @@ from .expressions import (
     equal,
     filtered,
     number,
+    of_somebody,
     plain,
     predicates,
     ratio,
@@ -73,7 +74,7 @@ class Output:
 
     def named(self, value: exp.Expression) -> exp.Expression:
         """The value under the column's name."""
-        return exp.alias_(value, self.name, quoted=True)
+        return exp.alias_(value, self.name, quoted=True, copy=False)
 
     def of(self, alias: str) -> exp.Expression:
         """The column of a part that was joined to keys; for those without a row there, counts and sums are zero."""
@@ -120,11 +121,13 @@ def compile_group(group: Group, moment: Moment, columns: Columns) -> list[Part]:
 
 
 def compile_together(group: Group, moment: Moment, columns: Columns) -> exp.Select:
-    """One query with all columns of a group, and a row for each of its keys in sight."""
+    """One query with all columns of a group, and a row for each of its keys in sight; a key has no missing part."""
     parts = compile_group(group, moment, columns)
+    key = parts[0].key
+    for part in parts:
+        part.query.where(*of_somebody(key), copy=False)
     if len(parts) == 1:
         return parts[0].query
-    key = parts[0].key
     everybody = exp.union(*(exp.select(*key).from_(part.query.subquery("k")) for part in parts), distinct=True)
     query = exp.select(*(exp.column(name, "a") for name in key)).from_(everybody.subquery("a"))
     for index, part in enumerate(parts):

@@ -51,6 +51,11 @@ def filtered(aggregate: exp.Expression, tests: Sequence[exp.Expression]) -> exp.
     return exp.Filter(this=aggregate, expression=exp.Where(this=exp.and_(*tests)))
 
 
+def of_somebody(keys: Sequence[str]) -> list[exp.Expression]:
+    """Rows without a key belong to nobody: a contact with a prospect has no customer."""
+    return [exp.Not(this=exp.Is(this=exp.column(key), expression=exp.Null())) for key in keys]
+
+
 def total(column: str) -> exp.Expression:
     """The sum of a column."""
     return exp.Sum(this=exp.column(column))

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from .compile import compile_requirement, holds
 from .declarations import Count, Group, Pairs, Planned, Requirement, Seen
-from .expressions import equal
+from .expressions import equal, of_somebody
 from .moments import SPINE, Moment, PerRow, Shared, timestamp
 from .sight import Columns, Sight
 
@@ -31,12 +31,7 @@ def compile_universe(universe: Seen | Pairs, moment: Shared, columns: Columns) -
 def compile_seen(seen: Seen, moment: Shared, columns: Columns) -> exp.Select:
     """The keys with an event in sight."""
     events = Sight(Group(seen.table, seen.key, ()), moment, columns).events([Count()], set())
-    return exp.select(*seen.key).distinct().from_(events).where(*_of_somebody(seen.key))
-
-
-def _of_somebody(keys: Sequence[str]) -> list[exp.Expression]:
-    """Rows without a key belong to nobody: a contact with a prospect has no customer."""
-    return [exp.Not(this=exp.Is(this=exp.column(key), expression=exp.Null())) for key in keys]
+    return exp.select(*seen.key).distinct().from_(events).where(*of_somebody(seen.key))
 
 
 def compile_plans(universe: Planned, first: datetime, last: datetime, as_of: datetime | None) -> exp.Select:
@@ -51,7 +46,7 @@ def compile_plans(universe: Planned, first: datetime, last: datetime, as_of: dat
     query = query.select(exp.alias_(exp.column(universe.until), "window_end")).distinct()
     begins = exp.Between(this=at.copy(), low=timestamp(first), high=timestamp(last))
     known = exp.LTE(this=known_at, expression=cutoff.copy())
-    return query.from_(universe.table).where(begins, known, *_of_somebody(universe.key))
+    return query.from_(universe.table).where(begins, known, *of_somebody(universe.key))
 
 
 def compile_spine(
