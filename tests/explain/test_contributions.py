@@ -14,6 +14,7 @@ from rapport.config import LearnerConfig
 from rapport.errors import ModelError
 from rapport.explain import contributions as module
 from rapport.explain.contributions import Explainer, explainer, plausible_rows
+from rapport.explain.plain_trees import PlainTrees
 from rapport.explain.tables import TreeTables
 from rapport.language.declarations import FeatureColumn
 from rapport.models.classifier import BoostedClassifier
@@ -76,6 +77,7 @@ def test_top_reasons_are_the_strongest_groups(model: BoostedClassifier, why: Exp
     full = why.contributions(table)
     sums = why.group_contributions(full)
     np.testing.assert_array_equal(reasons.raw_score, model.raw_score(table))
+    np.testing.assert_array_equal(reasons.raw_score, why.raw_score(table))
     np.testing.assert_array_equal(reasons.group, np.argsort(-np.abs(sums), axis=1, kind="stable")[:, :3])
     rows = np.arange(300)
     np.testing.assert_array_equal(reasons.feature_contribution[:, 0], full[rows, reasons.feature[:, 0]])
@@ -131,7 +133,7 @@ def test_where_tables_do_not_apply_lightgbm_explains(caplog: pytest.LogCaptureFi
     model = Averaged()
     with caplog.at_level(logging.WARNING):
         why = explainer(model, threads=1)
-    assert why.tables is None
+    assert isinstance(why.trees, PlainTrees)
     assert "averages its trees" in caplog.text
     rng = np.random.default_rng(9)
     table = pa.table({c.name: rng.normal(size=60) for c in model.columns})
@@ -139,6 +141,7 @@ def test_where_tables_do_not_apply_lightgbm_explains(caplog: pytest.LogCaptureFi
     expected: Any = model.booster.predict(X, pred_contrib=True)
     np.testing.assert_allclose(why.contributions(table)[:, :-1], expected[:, :-1])
     reasons = why.top_reasons(table, k=2)
+    np.testing.assert_array_equal(reasons.raw_score, why.raw_score(table))
     np.testing.assert_allclose(reasons.raw_score, model.booster.predict(X, raw_score=True) - 1.5)
     sums = why.group_contributions(expected)
     np.testing.assert_array_equal(reasons.group, np.argsort(-np.abs(sums), axis=1)[:, :2])
@@ -147,13 +150,13 @@ def test_where_tables_do_not_apply_lightgbm_explains(caplog: pytest.LogCaptureFi
 def test_tables_that_differ_are_not_used(model: BoostedClassifier, monkeypatch: pytest.MonkeyPatch) -> None:
     honest = TreeTables.contributions
     monkeypatch.setattr(TreeTables, "contributions", lambda self, X: honest(self, X) + 1e-7)
-    assert explainer(model, threads=1).tables is None
+    assert isinstance(explainer(model, threads=1).trees, PlainTrees)
 
 
 def test_additivity_is_asserted_in_every_batch(model: BoostedClassifier) -> None:
     why = explainer(model, threads=1)
-    assert why.tables is not None
-    why.tables._program.tables[:] += 1e-6
+    assert isinstance(why.trees, TreeTables)
+    why.trees._program.tables[:] += 1e-6
     with pytest.raises(ModelError, match="do not add up"):
         why.top_reasons(snapshot(50, 10)[0])
 
