@@ -1,13 +1,14 @@
-"""Exact contributions: ratios of speed against named peers, on one core, in one run.
+"""Exact contributions: how many times as fast as named peers, on one core, in one run.
 
     python benchmarks/shap.py [--rows N] [--rounds N] [--models small big numeric]
 
-Every figure is a ratio of times a row, measured in turns (ours, then the peer's, then ours ...) so that a busy machine
-slows both; the median of the rounds is printed. Peers: LightGBM's `pred_contrib`, shap's TreeExplainer, woodelf (if the
-package woodelf-explainer is installed; it takes no categorical splits), and LightGBM's plain `predict`.
+Ratios are of CPU seconds a row, measured in turns (ours, the peer's, ours ...), so that a busy machine slows both: the
+median of the rounds. Peers: LightGBM's `pred_contrib`, shap's TreeExplainer (which calls it), woodelf (if the package
+woodelf-explainer is installed; it takes no categorical splits), and LightGBM's plain `predict`.
 
-The models have 120 features, 20 of them categories with 50 levels, a tenth of the values missing: `small` has 200 trees
-of 31 leaves, `big` 500 of 63; `numeric` is `small` without categories.
+The models have 120 features, a tenth of the values missing: `small` 200 trees of 31 leaves and `big` 500 of 63, both
+with 20 categories of 50 levels; `numeric` is `small` without categories. Two threads are measured by the clock, beside
+a bare loop that shows what the machine can spare at the moment.
 """
 
 from __future__ import annotations
@@ -17,18 +18,24 @@ import os
 import resource
 import statistics
 import sys
+import threading
 import time
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-# This file has the name of a peer: `import shap` below must not find it.
-sys.path = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).resolve().parent]
-for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+for variable in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(variable, "1")
+
+from results import table, write  # noqa: E402
+
+# This file has the name of a peer, which `import shap` must find in its stead.
+sys.path = [folder for folder in sys.path if Path(folder).resolve() != Path(__file__).resolve().parent]
 
 import lightgbm as lgb  # noqa: E402
 import numpy as np  # noqa: E402
+from numba import njit  # noqa: E402
 
 from rapport.explain.tables import TreeTables  # noqa: E402
 
@@ -36,16 +43,15 @@ FEATURES, LEVELS = 120, 50
 MODELS = {"small": (200, 31, 20), "big": (500, 63, 20), "numeric": (200, 31, 0)}  # trees, leaves, categories
 GROUPS = np.arange(FEATURES) // 4
 Matrix = np.ndarray[Any, np.dtype[np.float64]]
+Work = Callable[[Matrix], Any]
 
 
 def make_data(n: int, categories: int, seed: int) -> tuple[Matrix, Matrix]:
     """Rows (n, FEATURES) and a target (n,) of main effects, products and effects of levels."""
     rng, truth = np.random.default_rng(seed), np.random.default_rng(99)
     X = rng.normal(size=(n, FEATURES))
-    weights = truth.normal(size=FEATURES) / 3
-    logit = (
-        np.sin(2 * X[:, 0]) + X @ weights / 3 + 0.5 * (X[:, :30] * X[:, 30:60] * truth.normal(size=30)).sum(axis=1) / 3
-    )
+    logit = np.sin(2 * X[:, 0]) + X @ truth.normal(size=FEATURES) / 9
+    logit += X[:, :30] * X[:, 30:60] @ truth.normal(size=30) / 6
     for feature in range(FEATURES - categories, FEATURES):
         X[:, feature] = rng.integers(0, LEVELS, n)
         logit += 0.3 * truth.normal(size=LEVELS)[X[:, feature].astype(int)]
@@ -54,53 +60,73 @@ def make_data(n: int, categories: int, seed: int) -> tuple[Matrix, Matrix]:
     return X, y
 
 
-def train(name: str) -> lgb.Booster:
+def train(trees: int, leaves: int, categories: int, rows: int = 20_000) -> lgb.Booster:
     """A model of the given shape, with the regularisation of categories that Rapport's learners have."""
-    trees, leaves, categories = MODELS[name]
-    X, y = make_data(30_000, categories, seed=1)
+    X, y = make_data(rows, categories, seed=1)
     parameters = {
         "objective": "binary",
         "num_leaves": leaves,
         "learning_rate": 0.05,
-        "min_data_in_leaf": 20,
+        "feature_fraction": 0.5,
         "cat_smooth": 20,
         "cat_l2": 20,
+        "seed": 1,
         "verbose": -1,
-        "num_threads": len(os.sched_getaffinity(0)),
+        "num_threads": 1,
     }
-    return lgb.train(
-        parameters, lgb.Dataset(X, y, categorical_feature=list(range(FEATURES - categories, FEATURES))), trees
-    )
+    data = lgb.Dataset(X, y, categorical_feature=list(range(FEATURES - categories, FEATURES)))
+    return lgb.train(parameters, data, trees)
 
 
-def seconds(work: Callable[[], object]) -> float:
-    """Time of one call."""
-    start = time.perf_counter()
+def elapsed(work: Callable[[], object], clock: Callable[[], float] = time.process_time) -> float:
+    """Seconds of one call, of the CPU if not of another clock."""
+    start = clock()
     work()
-    return time.perf_counter() - start
+    return clock() - start
 
 
-def compare(
-    ours: Callable[[Matrix], object], peer: Callable[[Matrix], object], X: Matrix, part: int, rounds: int
-) -> float:
-    """How many times as fast ours is: median over rounds of peer's time a row over ours; the peer gets `part` rows."""
-    ours(X[:64]), peer(X[:64])
-    ratios = []
+def ratio(ours: Work, peer: Work, X: Matrix, part: int, rounds: int) -> float:
+    """How many times as fast ours is, row by row: median of the rounds; the peer gets `part` rows."""
+    ours(X[:64])
+    peer(X[:64])
+    found = []
     for _ in range(rounds):
-        own = min(seconds(lambda: ours(X)), seconds(lambda: ours(X))) / len(X)
-        ratios.append(seconds(lambda: peer(X[:part])) / part / own)
-    return statistics.median(ratios)
+        own = elapsed(lambda: ours(X)) / len(X)
+        found.append(elapsed(lambda: peer(X[:part])) / part / own)
+    return statistics.median(found)
 
 
-def shap_explainer(booster: lgb.Booster) -> Callable[[Matrix], object]:
-    """shap's TreeExplainer, path-dependent (it hands LightGBM models to pred_contrib)."""
+def resident_mb() -> float:
+    """Memory of this process in MB."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
+
+
+def peak_mb(work: Callable[[], object]) -> float:
+    """Highest memory of this process during a call, looked at every 5 ms."""
+    found = [resident_mb()]
+    done = threading.Event()
+
+    def watch() -> None:
+        while not done.wait(0.005):
+            found.append(resident_mb())
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    work()
+    done.set()
+    watcher.join()
+    return max(found)
+
+
+def tree_explainer(booster: lgb.Booster) -> Work:
+    """shap's TreeExplainer, path-dependent."""
     import shap
 
     explainer = shap.TreeExplainer(booster)
     return lambda X: explainer.shap_values(X, check_additivity=False)
 
 
-def woodelf_explainer(booster: lgb.Booster) -> Callable[[Matrix], Any] | None:
+def woodelf(booster: lgb.Booster) -> Work | None:
     """woodelf's explainer, path-dependent; None where it is not installed."""
     try:
         from woodelf import WoodelfExplainer
@@ -112,22 +138,32 @@ def woodelf_explainer(booster: lgb.Booster) -> Callable[[Matrix], Any] | None:
     return lambda X: explainer.shap_values(pd.DataFrame(X, columns=booster.feature_name()), verbose=False)
 
 
-def measure(name: str, rows: int, rounds: int) -> None:
-    """Print everything about one model."""
-    booster = train(name)
-    trees, leaves, categories = MODELS[name]
-    X, _ = make_data(rows, categories, seed=2)
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    TreeTables.from_booster(train_tiny())  # compiled before the build is timed
-    start = time.perf_counter()
-    tables = TreeTables.from_booster(booster)
-    built = time.perf_counter() - start
-    tables.threads = 1
-    few = X[:: max(rows // 400, 1)]
-    exact = np.abs(tables.contributions(few) - booster.predict(few, pred_contrib=True)).max()
-    same = (tables.raw_score(X) == booster.predict(X, raw_score=True)).all()
+@njit(nogil=True)
+def bare_loop(n: int) -> float:
+    """Work that needs no memory."""
+    total = 0.0
+    for i in range(n):
+        total += np.sin(i * 1e-3)
+    return total
 
-    def contrib(X: Matrix) -> object:
+
+def measure(name: str, rows: int, rounds: int) -> dict[str, str]:
+    """Everything about one model, as texts by what they say."""
+    trees, leaves, categories = MODELS[name]
+    TreeTables.from_booster(train(2, 4, categories, rows=500)).top_groups(np.zeros((2, FEATURES)), GROUPS, 5)  # compile
+    booster = train(trees, leaves, categories)
+    X, _ = make_data(rows, categories, seed=2)
+    part = max(20, 80_000 // (trees * leaves // 31) // 4)  # rows for peers that take a millisecond a row or more
+    before = resident_mb()
+    start = time.process_time()
+    tables = TreeTables.from_booster(booster)
+    built = time.process_time() - start
+    tables.threads = 1
+    few = X[:part]
+    own = tables.contributions(few)
+    most = peak_mb(lambda: tables.top_groups(X, GROUPS, 5)) - before
+
+    def contributions(X: Matrix) -> object:
         return booster.predict(X, pred_contrib=True, num_threads=1)
 
     def predict(X: Matrix) -> object:
@@ -136,43 +172,53 @@ def measure(name: str, rows: int, rounds: int) -> None:
     def top(X: Matrix) -> object:
         return tables.top_groups(X, GROUPS, 5)
 
-    part = 400 if trees <= 200 else 60
-    print(f"\n{name}: {trees} trees x {leaves} leaves, {categories} categories, {rows:,} rows")
-    print(f"  largest difference to pred_contrib               {exact:.1e}")
-    print(f"  raw scores equal Booster.predict to the bit      {same}")
-    print(f"  tables built in                                  {built:.1f} s, {tables.memory_mb:.0f} MB")
-    print(f"  our rows a second: all contributions             {rows / seconds(lambda: tables.contributions(X)):,.0f}")
-    lines = (
-        ("all contributions : pred_contrib", tables.contributions, contrib, part),
-        ("top 5 and score : pred_contrib", top, contrib, part),
-        ("all contributions : shap TreeExplainer", tables.contributions, shap_explainer(booster), part),
-        ("raw scores : Booster.predict", tables.raw_score, predict, min(rows, 20_000)),
-        ("top 5 and score : Booster.predict", top, predict, min(rows, 20_000)),
-    )
-    for label, ours, peer, count in lines:
-        print(f"  {label:<48} {compare(ours, peer, X, count, rounds):,.1f} times as fast")
-    woodelf = None if categories else woodelf_explainer(booster)
-    if woodelf is not None:
-        ratio = compare(tables.contributions, woodelf, X, min(rows, 20_000), rounds)
-        gap = np.abs(np.asarray(woodelf(few)) - tables.contributions(few)[:, :-1]).max()
-        print(f"  {'all contributions : woodelf':<48} {ratio:,.1f} times as fast (woodelf is off by {gap:.1e})")
-    if len(os.sched_getaffinity(0)) > 1:
-        ratios = []
+    def fast(ours: Work, peer: Work, count: int) -> str:
+        return f"{ratio(ours, peer, X, count, rounds):.1f}"
+
+    many = min(rows, 16_384)
+    found = {
+        "largest difference to pred_contrib": f"{np.abs(own - contributions(few)).max():.0e}",
+        "raw scores equal predict's": "to the bit" if (tables.raw_score(X) == predict(X)).all() else "no",
+        "all contributions, times as fast as pred_contrib": fast(tables.contributions, contributions, part),
+        "top 5 groups and score, times as fast as pred_contrib": fast(top, contributions, part),
+        "all contributions, times as fast as shap's TreeExplainer": fast(
+            tables.contributions, tree_explainer(booster), part
+        ),
+        "raw scores, times as fast as predict": fast(tables.raw_score, predict, many),
+        "top 5 groups and score, times as fast as predict": fast(top, predict, many),
+        "tables: seconds to build": f"{built:.1f}",
+        "tables: MB": f"{tables.memory_mb:.0f}",
+        f"top 5 of {rows:,} rows: MB above the start, tables included": f"{most:.0f}",
+    }
+    peer = None if categories else woodelf(booster)
+    if peer is not None:
+        found["all contributions, times as fast as woodelf"] = fast(tables.contributions, peer, many)
+        found["largest difference of woodelf"] = f"{np.abs(np.asarray(peer(few)) - own[:, :-1]).max():.0e}"
+    return found | (scaling(tables, X, rounds) if len(os.sched_getaffinity(0)) > 1 else {})
+
+
+def scaling(tables: TreeTables, X: Matrix, rounds: int) -> dict[str, str]:
+    """Two threads against one, by the clock, and a bare loop under the same conditions."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def top(threads: int) -> Callable[[], object]:
+        tables.threads = threads
+        return lambda: tables.top_groups(X, GROUPS, 5)
+
+    ours, loop, cpu = [], [], []
+    with ThreadPoolExecutor(2) as pool:
         for _ in range(rounds):
-            tables.threads = 1
-            alone = seconds(lambda: top(X))
-            tables.threads = 2
-            ratios.append(alone / seconds(lambda: top(X)))
-        tables.threads = 1
-        print(f"  {'two threads : one':<48} {statistics.median(ratios):.2f} times as fast")
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    print(f"  {'peak memory of all this, above the start':<48} {grown / 1024:,.0f} MB")
-
-
-def train_tiny() -> lgb.Booster:
-    """Three small trees."""
-    X, y = make_data(500, 20, seed=3)
-    return lgb.train({"objective": "binary", "verbose": -1, "num_threads": 1}, lgb.Dataset(X, y), 3)
+            alone = elapsed(top(1), time.perf_counter)
+            ours.append(alone / elapsed(top(2), time.perf_counter))
+            size = int(alone * 2e7)
+            alone = elapsed(lambda n=size: [bare_loop(n), bare_loop(n)], time.perf_counter)
+            loop.append(alone / elapsed(lambda n=size: list(pool.map(bare_loop, [n, n])), time.perf_counter))
+            cpu.append(elapsed(top(2)) / elapsed(top(1)))
+    return {
+        "two threads, times as fast as one": f"{statistics.median(ours):.2f}",
+        "two threads, times the CPU seconds of one": f"{statistics.median(cpu):.2f}",
+        "two threads of a bare loop, times as fast as one": f"{statistics.median(loop):.2f}",
+    }
 
 
 if __name__ == "__main__":
@@ -181,5 +227,19 @@ if __name__ == "__main__":
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
     arguments = parser.parse_args()
+    warnings.filterwarnings("ignore", message="LightGBM binary classifier with TreeExplainer")
+    measured = {}
     for model in arguments.models:
-        measure(model, arguments.rows, arguments.rounds)
+        measured[model] = measure(model, arguments.rows, arguments.rounds)
+        print(
+            f"\n{model}\n" + "\n".join(f"  {what:<58} {value}" for what, value in measured[model].items()), flush=True
+        )
+    lines = list(dict.fromkeys(what for found in measured.values() for what in found))
+    block = table(["one core", *measured], [[what, *(m.get(what, "") for m in measured.values())] for what in lines])
+    write(
+        "Exact contributions",
+        "python benchmarks/shap.py",
+        str(__doc__).split("\n\n", 2)[2],
+        block,
+        packages=("lightgbm", "numba", "shap"),
+    )
