@@ -22,6 +22,15 @@ CHUNK = 50_000
 """Rows that are encoded and scored at once: a bound on memory."""
 
 
+SMALL = 10_000_000
+"""Cells of a training matrix below which one thread trains as fast as several, and is not slowed by a busy machine."""
+
+
+def threads_for(cells: int, threads: int | None) -> int:
+    """Threads to train with on a matrix of so many cells: as configured, else one for a small one, else all (0)."""
+    return threads or (1 if cells < SMALL else 0)
+
+
 def parameters(config: LearnerConfig, *, seed: int = 0, threads: int | None = None) -> dict[str, Any]:
     """LightGBM's parameters of a binary classifier, under LightGBM's first names (never aliases)."""
     return {

@@ -76,8 +76,10 @@ class BoostedClassifier:
         or a feature is missing or of a wrong type.
         """
         encoder = Encoder.fit(self.columns, table)
+        matrix = encoder.encode(table)
+        threads = boosting.threads_for(matrix.size, self.threads)
         training = boosting.dataset(
-            encoder, encoder.encode(table), _vector(target), weight=None if weight is None else _vector(weight)
+            encoder, matrix, _vector(target), weight=None if weight is None else _vector(weight)
         )
         held_out = None
         if validation is not None:
@@ -89,7 +91,7 @@ class BoostedClassifier:
                 prior_shift=self.shift,
             )
         text = boosting.train(
-            boosting.parameters(self.config, seed=self.seed, threads=self.threads),
+            boosting.parameters(self.config, seed=self.seed, threads=threads),
             training,
             rounds=self.config.n_estimators,
             validation=held_out,

@@ -89,8 +89,10 @@ class _Prepared:
     validation: object
     look: Floats
     target: Floats
+    cells: int
 
     def measure(self, learner: LearnerConfig, seed: int, threads: int | None) -> tuple[float, int]:
+        threads = boosting.threads_for(self.cells, threads)
         settings = boosting.parameters(learner, seed=seed, threads=threads)
         text = boosting.train(
             settings,
@@ -100,16 +102,17 @@ class _Prepared:
             patience=learner.early_stopping_rounds,
         )
         booster = boosting.from_text(text)
-        raw = booster.predict(self.look, raw_score=True, num_threads=threads or 0)
+        raw = booster.predict(self.look, raw_score=True, num_threads=threads)
         return float(np.mean(np.logaddexp(0, raw) - self.target * raw)), int(booster.num_trees())
 
 
 def _prepare(fold: Fold, columns: Sequence[FeatureColumn]) -> _Prepared:
     encoder = Encoder.fit(columns, fold.fit)
-    training = boosting.dataset(encoder, encoder.encode(fold.fit), fold.fit_target)
+    matrix = encoder.encode(fold.fit)
+    training = boosting.dataset(encoder, matrix, fold.fit_target)
     look = encoder.encode(fold.look)
     validation = boosting.dataset(encoder, look, fold.look_target, reference=training)
-    return _Prepared(training, validation, look, fold.look_target)
+    return _Prepared(training, validation, look, fold.look_target, matrix.size)
 
 
 def _suggest(trial: optuna.Trial, learner: LearnerConfig) -> LearnerConfig:

@@ -1,0 +1,110 @@
+"""The whole job on a second data set, through the command line as a user would: no code written."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import pyarrow.dataset as ds
+import pyarrow.parquet as pq
+import pytest
+
+Shop = tuple[Path, Path, str]
+
+
+def summary_of(shop: Shop) -> dict:
+    return json.loads(shop[2])
+
+
+def test_run_prints_one_object_that_is_the_summary(shop: Shop) -> None:
+    _, home, printed = shop
+    summary = json.loads(printed)
+    assert summary == json.loads((home / "reports/shop/summary.json").read_text())
+    assert set(summary) == {"config", "started_at", "seconds", "tasks"}
+    assert set(summary["tasks"]) == {"churn", "conversion"}
+    for task in summary["tasks"].values():
+        assert {"grade", "metrics", "intervals", "run_id", "model_version", "scores", "review", "rows"} <= set(task)
+        assert {"test.roc_auc", "baseline.test.roc_auc", "test.average_precision"} <= set(task["metrics"])
+        assert Path(task["review"]).read_text().startswith("<!doctype html>")
+
+
+def test_models_learn_what_the_shop_hides(shop: Shop) -> None:
+    for name, task in summary_of(shop)["tasks"].items():
+        low, _ = task["intervals"]["gain.test.average_precision"]
+        assert task["metrics"]["test.roc_auc"] > 0.6, name
+        assert low > -0.1, name
+
+
+@pytest.mark.parametrize(("task", "keys"), [("churn", ["entity_id"]), ("conversion", ["entity_id", "campaign_id"])])
+def test_scores_have_the_contracts_columns_and_one_row_a_key(shop: Shop, task: str, keys: list[str]) -> None:
+    folder = Path(summary_of(shop)["tasks"][task]["scores"])
+    manifest = json.loads((folder / "_manifest.json").read_text())
+    files = sorted(folder.glob("part-*.parquet"))
+    table = pq.read_table(files[0]) if len(files) == 1 else ds.dataset(files).to_table()
+    reasons = [
+        name
+        for k in range(1, 6)
+        for name in (f"reason_{k}", *(f"reason_{k}_{p}" for p in ("group", "feature", "value", "contribution")))
+    ]
+    assert table.column_names == [
+        *keys, "as_of", "score", "raw_score", "percentile", *reasons,
+        "model_name", "model_version", "run_id", "scored_at",
+    ]  # fmt: skip
+    assert table.num_rows == table.select(keys).group_by(keys).aggregate([]).num_rows > 0
+    assert table["score"].null_count == 0
+    assert all(0 < value < 1 for value in table["score"].to_pylist())
+    assert table["reason_1"].null_count == 0
+    listed = {part["file"]: part["sha256"] for part in manifest["parts"]}
+    assert listed == {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+    assert sum(part["rows"] for part in manifest["parts"]) == table.num_rows
+
+
+def test_the_export_scores_as_the_registered_model_to_the_bit(shop: Shop, rapport, tmp_path: Path) -> None:
+    config, home, _ = shop
+    exported = home / "exports/shop/churn"
+    done = rapport("score", config, "churn", "--model", exported, "--out", tmp_path / "out", "--json", cwd=home)
+    assert done.returncode == 0, done.stderr
+    again = pq.read_table(next(Path(json.loads(done.stdout)["folder"]).glob("part-*.parquet")))
+    first = pq.read_table(next(Path(summary_of(shop)["tasks"]["churn"]["scores"]).glob("part-*.parquet")))
+    for column in ("entity_id", "score", "raw_score", "percentile", "reason_1", "reason_5_contribution"):
+        assert again[column].equals(first[column]), column
+
+
+def test_scoring_again_changes_nothing(shop: Shop, rapport) -> None:
+    config, home, _ = shop
+    folder = Path(summary_of(shop)["tasks"]["churn"]["scores"])
+    before = {file.name: (file.stat().st_mtime_ns, file.read_bytes()) for file in folder.iterdir()}
+    done = rapport("score", config, "churn", cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert "complete already" in done.stdout
+    assert before == {file.name: (file.stat().st_mtime_ns, file.read_bytes()) for file in folder.iterdir()}
+
+
+def test_explain_and_decision(shop: Shop, rapport) -> None:
+    config, home, _ = shop
+    table = pq.read_table(next(Path(summary_of(shop)["tasks"]["churn"]["scores"]).glob("part-*.parquet")))
+    entity, score = table["entity_id"][0].as_py(), table["score"][0].as_py()
+    done = rapport("explain", config, "churn", "--id", entity, "--json", cwd=home)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert found["scores"][0]["score"] == score
+    assert found["scores"][0]["reasons"][0]["words"] == table["reason_1"][0].as_py()
+    version = summary_of(shop)["tasks"]["churn"]["model_version"]
+    done = rapport("approve", config, "churn", version, "--by", "R. Viewer", "--note", "<b>fits</b>", cwd=home)
+    assert done.returncode == 0, done.stderr
+    page = (home / "reports/shop/churn.html").read_text()
+    assert "R. Viewer" in page
+    assert "<b>fits</b>" not in page
+
+
+def test_features_are_described_and_written(shop: Shop, rapport, tmp_path: Path) -> None:
+    config, home, _ = shop
+    done = rapport("features", config, "churn", "--describe", "--json", cwd=home)
+    assert done.returncode == 0, done.stderr
+    described = {row["name"]: row for row in json.loads(done.stdout)["features"]}
+    assert described["days_since_visit"]["unit"] == "days"
+    assert not any(name.startswith("categories") for name in described)  # this shop has no products
+    done = rapport("features", config, "churn", "--cutoffs", "2023-02-01", "--out", tmp_path / "f", cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert "days_since_visit" in pq.read_table(tmp_path / "f/cutoff=2023-02-01.parquet").column_names
