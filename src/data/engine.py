@@ -81,6 +81,14 @@ class DuckDBEngine:
         self.drop(name)
         self._run(self.connection.execute, f"CREATE TEMP VIEW {_quoted(name)} AS {self.sql(tree)}")
 
+    def has(self, name: str) -> bool:
+        """True if a table or view has that name."""
+        try:
+            self.connection.execute(f"DESCRIBE {_quoted(name)}")
+        except duckdb.CatalogException:
+            return False
+        return True
+
     def columns(self, name: str) -> dict[str, str]:
         """The columns of a table or view with their types, in their order."""
         rows = self.connection.execute(f"DESCRIBE {_quoted(name)}").fetchall()

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 
 from sqlglot import exp
@@ -19,6 +20,8 @@ from .engine import DuckDBEngine
 from .files import write_aside
 from .locations import Location, view_name
 from .sources import open_source
+
+Memory = dict[str, list[int | str]]
 
 
 def fingerprint(config: Config, contents: dict[str, str]) -> str:
@@ -40,7 +43,7 @@ def cache_key(data: str) -> str:
 def contents_of(engine: DuckDBEngine, locations: Iterable[Location], cache: Path) -> dict[str, str]:
     """The sum of each source: of its files' bytes, or of its rows (in any order) for a database."""
     memory_file = cache / "files.json"
-    memory: dict[str, list[int | str]] = json.loads(memory_file.read_text()) if memory_file.is_file() else {}
+    memory: Memory = json.loads(memory_file.read_text()) if memory_file.is_file() else {}
     before = json.dumps(memory)
     sums = {location.name: _content(engine, location, memory) for location in locations}
     if json.dumps(memory) != before:
@@ -48,21 +51,19 @@ def contents_of(engine: DuckDBEngine, locations: Iterable[Location], cache: Path
     return sums
 
 
-def _content(engine: DuckDBEngine, location: Location, memory: dict[str, list[int | str]]) -> str:
+def _content(engine: DuckDBEngine, location: Location, memory: Memory) -> str:
     if location.kind in ("parquet", "csv"):
-        sums = sorted(
-            _remembered(file, str(file), memory, lambda file=file: _sum_of_file(file)) for file in location.files
-        )
+        sums = sorted(_remembered(file, str(file), memory, partial(_sum_of_file, file)) for file in location.files)
         return hashlib.sha256("\n".join(sums).encode()).hexdigest()
     if location.kind == "duckdb":
         file = location.files[0]
         key = f"{file}#{location.schema}.{location.table}"
-        if not Path(f"{file}.wal").exists():
-            return _remembered(file, key, memory, lambda: _sum_of_rows(engine, location))
+        if not Path(f"{file}.wal").exists():  # what lies in it is not yet in the file
+            return _remembered(file, key, memory, partial(_sum_of_rows, engine, location))
     return _sum_of_rows(engine, location)
 
 
-def _remembered(file: Path, key: str, memory: dict[str, list[int | str]], compute) -> str:  # type: ignore[no-untyped-def]
+def _remembered(file: Path, key: str, memory: Memory, compute: Callable[[], str]) -> str:
     state = file.stat()
     known = memory.get(key)
     if known is None or known[:2] != [state.st_size, state.st_mtime_ns]:

@@ -17,11 +17,14 @@ from .postgres import copy_table
 def open_source(engine: DuckDBEngine, location: Location) -> None:
     """Make a source known to the engine under `view_name(location.name)`.
 
-    Files and DuckDB tables become views; a PostgreSQL table is copied in, in batches.
+    Files and DuckDB tables become views; CSV files and PostgreSQL tables are copied in. What is open already (for its
+    fingerprint) stays, so that what is checked is what was summed up.
 
     Raises DataError where it cannot be read.
     """
     view = view_name(location.name)
+    if engine.has(view):
+        return
     try:
         if location.kind == "parquet":
             engine.add_files(view, location.files)

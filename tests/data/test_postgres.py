@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from small_project import write_project
 from sqlglot import exp
 
+from rapport.data import sources
 from rapport.data.engine import DuckDBEngine
+from rapport.data.ingest import open_dataset
 from rapport.data.locations import locate
-from rapport.data.postgres import without_password
+from rapport.data.postgres import copy_table, without_password
 from rapport.data.sources import open_source
 from rapport.errors import DataError
 
@@ -54,6 +59,18 @@ def test_a_table_arrives_with_its_types(server: str, tmp_path: Path) -> None:
     assert rows[0]["code"] == " A "
     assert str(rows[0]["paid"]) == "12.34"
     assert rows[1]["paid"] is None
+
+
+def test_a_table_is_copied_once_and_ingested(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    copied = []
+    monkeypatch.setattr(sources, "copy_table", lambda *arguments: copied.append(copy_table(*arguments)))
+    mapping = {"customer_id": "id", "at": "zoned", "amount": "paid", "channel": '"select"'}
+    entry = {"query": "SELECT * FROM letters WHERE id = 1", "columns": mapping}
+    config = write_project(tmp_path, {}, {"transactions": entry}, sources={"letters": f"{server}#crm.Let;ter's"})
+    dataset = open_dataset(config)
+    assert len(copied) == 1
+    rows = dataset.engine.arrow(exp.select('"at"', "amount", "channel").from_("transactions")).to_pylist()
+    assert rows == [{"at": datetime(2024, 3, 31, 8), "amount": Decimal("12.34"), "channel": "x"}]
 
 
 def test_a_variable_holds_the_address(server: str, tmp_path: Path) -> None:
