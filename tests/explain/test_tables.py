@@ -94,7 +94,59 @@ def test_deep_paths_with_many_features_and_repeats() -> None:
     X[:, :22] = np.exp(X[:, :22])  # skewed values make lopsided trees
     booster = train(rng, X, 4, num_leaves=200, learning_rate=0.3)
     tables = check(booster, X[:800])
-    assert len(tables._program.leaves.value) > 100, "no leaf lies deep enough to be filled lazily"
+    assert len(tables._program.leaves.value) > 100, "no leaf lies deep enough to have a long key"
+
+
+def chain(features: list[int]) -> str:
+    """The text of a model of one tree that goes down to the left, a split on each feature after the other."""
+    n = len(features)
+    counts = [10 * (n + 2 - i) for i in range(n)]
+    lines = {
+        "num_leaves": [n + 1],
+        "num_cat": [0],
+        "split_feature": features,
+        "split_gain": [1] * n,
+        "threshold": [0.1 * (i % 7) for i in range(n)],
+        "decision_type": [8 + 2 * (i % 2) for i in range(n)],
+        "left_child": [*range(1, n), -n - 1],
+        "right_child": [-i - 1 for i in range(n)],
+        "leaf_value": [(-1) ** i * (1 + i % 5) for i in range(n + 1)],
+        "leaf_weight": [1] * (n + 1),
+        "leaf_count": [10] * n + [20],
+        "internal_value": [0] * n,
+        "internal_weight": [1] * n,
+        "internal_count": counts,
+        "is_linear": [0],
+        "shrinkage": [1],
+    }
+    tree = "".join(f"{name}={' '.join(map(str, values))}\n" for name, values in lines.items())
+    names = " ".join(f"f{i}" for i in range(max(features) + 1))
+    head = f"num_class=1\nnum_tree_per_iteration=1\nlabel_index=0\nmax_feature_idx={max(features)}\n"
+    info = f"objective=regression\nfeature_names={names}\nfeature_infos={' '.join(['[-9:9]'] * (max(features) + 1))}\n"
+    return f"tree\nversion=v4\n{head}{info}\nTree=0\n{tree}\nend of trees\n"
+
+
+def test_a_stump_by_hand() -> None:
+    tables = TreeTables.from_booster(chain([0]))  # value 1 for 10 rows on the right, -2 for 20 on the left
+    bias = (10 * 1 + 20 * -2) / 30
+    expected = [[1 - bias, bias], [-2 - bias, bias], [1 - bias, bias]]
+    np.testing.assert_allclose(tables.contributions([[5.0], [-5.0], [np.nan]]), expected)
+
+
+@pytest.mark.parametrize("features", [list(range(32)), [*range(20), *range(20)], [0, 1] * 30])
+def test_long_chains(features: list[int]) -> None:
+    rng = np.random.default_rng(15)
+    X = rng.normal(loc=-0.5, size=(400, max(features) + 1))
+    X[rng.random(X.shape) < 0.05] = np.nan
+    text = chain(features)
+    expected = lgb.Booster(model_str=text).predict(X, pred_contrib=True, num_threads=1)
+    np.testing.assert_allclose(TreeTables.from_booster(text).contributions(X), expected, rtol=0, atol=1e-9)
+
+
+@pytest.mark.parametrize(("features", "reason"), [(list(range(34)), "different features"), ([0, 1] * 210, "levels")])
+def test_longer_chains_are_refused(features: list[int], reason: str) -> None:
+    with pytest.raises(TablesDoNotApply, match=reason):
+        TreeTables.from_booster(chain(features))
 
 
 def test_more_thresholds_than_a_byte_can_hold() -> None:
@@ -174,16 +226,26 @@ def test_top_groups_order_signs_and_features() -> None:
 def test_threads_and_chunks_do_not_change_results() -> None:
     rng = np.random.default_rng(11)
     X = make_rows(rng, 10_000, 12, 30)
-    tables = TreeTables.from_booster(train(rng, X, 6, num_leaves=60), memory_limit_mb=1)
-    tables.threads = 1
-    one = tables.contributions(X), tables.raw_score(X), tables.top_groups(X, np.arange(12) // 2, 3)
-    tables.threads = 3
-    three = tables.contributions(X), tables.raw_score(X), tables.top_groups(X, np.arange(12) // 2, 3)
-    np.testing.assert_array_equal(one[0], three[0])
-    np.testing.assert_array_equal(one[1], three[1])
-    for a, b in zip(one[2], three[2], strict=True):
-        np.testing.assert_array_equal(a, b)
-    np.testing.assert_array_equal(tables.contributions(X[4000:4100]), one[0][4000:4100])
+    tables = TreeTables.from_booster(train(rng, X, 6, num_leaves=60), memory_limit_mb=0)
+    assert len(tables._program.leaves.value), "nothing is filled chunk by chunk"
+    results = []
+    for threads, chunk in ((1, 10_000), (1, 1_000), (3, 999)):
+        tables.threads, tables._chunk = threads, chunk
+        top = tables.top_groups(X, np.arange(12) // 2, 3)
+        results.append((tables.contributions(X), tables.raw_score(X), *top))
+    for other in results[1:]:
+        for expected, found in zip(results[0], other, strict=True):
+            np.testing.assert_array_equal(found, expected)
+
+
+def test_a_fault_in_one_chunk_is_raised_from_all_threads() -> None:
+    rng = np.random.default_rng(12)
+    X = make_rows(rng, 500, 5, 3)
+    tables = TreeTables.from_booster(train(rng, X, 2))
+    tables.threads, tables._chunk = 2, 10
+    tables._program.tables[:] = np.nan
+    with pytest.raises(ModelError, match="do not add up"):
+        tables.contributions(X)
 
 
 def test_top_groups_never_hold_the_full_matrix() -> None:
