@@ -13,7 +13,8 @@ import pytest
 
 from rapport.data.world import WorldConfig, write_world
 from rapport.data.world.ceilings import ceilings, true_probabilities
-from rapport.data.world.parameters import CAUSES
+from rapport.data.world.names import CAUSES
+from rapport.data.world.references import references
 from rapport.data.world.truth import Truth
 from rapport.errors import DataError
 
@@ -203,7 +204,7 @@ def test_answers_foretell_responses(truth: Truth) -> None:
 
 
 def test_references_are_worth_something_to_a_few(truth: Truth) -> None:
-    found = truth.references([date(2023, 12, 1)], draws=10, sample=50).to_pandas()
+    found = references(truth, [date(2023, 12, 1)], draws=10, sample=50).to_pandas()
     stars = people_of(truth)["star"]
     is_star = found["customer_id"].map(stars)
     assert (found["margin_each"] > 0).all()

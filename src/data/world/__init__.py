@@ -1,12 +1,15 @@
 """The simulated world: every table of the data contract, and the truth beside it.
 
-parameters   what a world can be like                     population   who lives in it
-market       seasons, prices, competitors, campaigns      products     what is sold, what goes together
-prospects    from target to contract                      purchases    visits and baskets
-service      failures, complaints, signs of life          contacts     campaigns, hold-outs, their effects
-defection    leaving, coming back, the filter             simulation   the step of a day
-blocks       families, lived one after another            tables       from events to the contract
-dirt         late, missing, wrong                         write        the files
+parameters, groups, rules, names   what a world can be like
+population, characters             who comes, and what a person is like
+market, products                   seasons, prices, competitors, campaigns; what is sold and goes together
+prospects, purchases, service      from target to contract; visits and baskets; failures and signs of life
+contacts, defection                campaigns and their effects; leaving, coming back, the filter
+day, state, simulation, chance     the step of a day, what it moves, the loops, the random numbers
+blocks, rows, tables, activity     families, lived one after another; from events to the contract's tables
+dirt, records, write, embedded     late, missing, wrong; the truth as tables; the files; a world by description
+replay, foresight                  states at a cutoff; futures lived again
+truth, references, ceilings        true probabilities; worth as a reference; what a perfect model would reach
 """
 
 from .parameters import WorldConfig

@@ -16,9 +16,10 @@ import numpy as np
 
 from .chance import Floats, uniforms
 from .market import Campaigns, build_market
-from .parameters import WorldConfig, rules
+from .parameters import WorldConfig
 from .population import children, roots
 from .products import product_range
+from .rules import rules
 from .simulation import Ints, Records, blank_states, live_histories
 from .state import CUSTOMER, REFERRED_CHILD, TURNS, WIDTH
 

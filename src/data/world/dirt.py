@@ -13,8 +13,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from .chance import uniforms
-from .parameters import REGIONS, WorldConfig
-from .population import CHANNELS_OF_ARRIVAL, DEVICES, HOUSEHOLDS, INCOMES, OCCASIONS
+from .characters import CHANNELS_OF_ARRIVAL, DEVICES, HOUSEHOLDS, INCOMES, OCCASIONS
+from .names import REGIONS
+from .parameters import WorldConfig
 
 if TYPE_CHECKING:
     from .blocks import World

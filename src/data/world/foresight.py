@@ -20,10 +20,11 @@ import numpy as np
 
 from .chance import Floats, compiled, compiled_and_kept, derive, uniform
 from .contacts import touch
+from .day import live_day
 from .defection import survival
 from .products import N_CATEGORIES
 from .purchases import appetite, inclusion, remaining_gap
-from .simulation import STAMP, Ints, Records, live_day
+from .simulation import STAMP, Ints, Records
 from .state import CUSTOMER, FUTURE, PROSPECT, SILENT, STATE, WORK
 
 #: columns of what a FUTURE draw yields, summed over draws

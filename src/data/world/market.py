@@ -19,7 +19,8 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from .chance import root_keys, uniforms
-from .parameters import REGIONS, WorldConfig
+from .names import REGIONS
+from .parameters import WorldConfig
 from .products import CATEGORIES, LINES, N_CATEGORIES, N_LINES
 
 Floats = NDArray[np.float64]

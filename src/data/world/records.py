@@ -10,11 +10,11 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from .blocks import Block, World
-from .parameters import CAUSES, REGIONS, RESPONSES, TRAITS, TROUBLES
-from .population import LIFE_EVENTS
+from .characters import LIFE_EVENTS
+from .names import CAUSES, REGIONS, RESPONSES, TRAITS, TROUBLES
 from .products import LINES
+from .rows import Clock, Ids, Rows, stamps, words
 from .state import CAME_BACK, LEFT, LIFE_EVENT, TROUBLE
-from .tables import Clock, Ids, Rows, stamps, words
 
 TURN_KINDS = ("left", "came_back", "trouble", "life_event", "referred")
 

@@ -14,7 +14,7 @@ the days since the start of the world.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +23,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ...errors import DataError
-from .chance import Floats, root_keys
+from .chance import Floats
 from .defection import all_alive
 from .foresight import OUTCOMES, foresee
 from .market import CAMPAIGN_KINDS, DISCOUNTS, offer_id
-from .parameters import CAUSES
-from .population import PERSON, children
+from .names import CAUSES
 from .products import CATEGORIES, N_CATEGORIES
 from .replay import Cutoff, Replay, Seen
-from .simulation import Ints, blank_states
-from .state import CUSTOMER, FUTURE, PROSPECT, SILENT, begin_all
+from .simulation import Ints
+from .state import CUSTOMER, FUTURE, PROSPECT, SILENT
 
 
 class Truth:
@@ -64,21 +63,21 @@ class Truth:
         days = np.array(sorted(horizons), np.int64)
 
         def one(seen: Seen) -> pa.Table:
-            result, _ = self._foresee(seen, days, draws=draws, mode=SILENT, sees_all=sees_all)
+            result, _ = self.foresee(seen, days, draws=draws, mode=SILENT, sees_all=sees_all)
             alive = all_alive(seen.people, seen.states)
             return _long(seen, "customer_id", days, result.mean, result.error, p_alive=np.repeat(alive, days.size))
 
-        return self._collect(cutoffs, int(days[-1]), CUSTOMER, one, customers)
+        return self.collect(cutoffs, int(days[-1]), CUSTOMER, one, customers)
 
     def conversion(self, cutoffs: Sequence[Cutoff], horizons: Sequence[int], *, draws: int = 16) -> pa.Table:
         """P(contract in (cutoff, cutoff + h]) of every prospect who has none yet: prospect_id, cutoff, horizon, ..."""
         days = np.array(sorted(horizons), np.int64)
 
         def one(seen: Seen) -> pa.Table:
-            result, _ = self._foresee(seen, days, draws=draws, mode=SILENT)
+            result, _ = self.foresee(seen, days, draws=draws, mode=SILENT)
             return _long(seen, "prospect_id", days, result.mean, result.error)
 
-        return self._collect(cutoffs, int(days[-1]), PROSPECT, one)
+        return self.collect(cutoffs, int(days[-1]), PROSPECT, one)
 
     def categories(
         self, cutoffs: Sequence[Cutoff], horizon: int, *, draws: int = 50, customers: Sequence[int] | None = None
@@ -87,19 +86,19 @@ class Truth:
         days = np.array([horizon], np.int64)
 
         def one(seen: Seen) -> pa.Table:
-            _, result = self._foresee(seen, days, draws=draws, mode=FUTURE, categories=True)
+            _, result = self.foresee(seen, days, draws=draws, mode=FUTURE, categories=True)
             n = len(seen.ids)
             return pa.table(
                 {
                     "customer_id": seen.ids.take(pa.array(np.repeat(np.arange(n), N_CATEGORIES))),
-                    "cutoff": _moments(seen, n * N_CATEGORIES),
+                    "cutoff": moments(seen, n * N_CATEGORIES),
                     "category": pa.array(list(CATEGORIES) * n, pa.string()),
                     "probability": result.mean.ravel(),
                     "probability_se": result.error.ravel(),
                 }
             )
 
-        return self._collect(cutoffs, horizon, CUSTOMER, one, customers)
+        return self.collect(cutoffs, horizon, CUSTOMER, one, customers)
 
     def futures(
         self, cutoffs: Sequence[Cutoff], horizon: int = 365, *, draws: int = 50, salt: int = 1, sees_all: bool = False,
@@ -113,15 +112,15 @@ class Truth:
         days = np.array([horizon], np.int64)
 
         def one(seen: Seen) -> pa.Table:
-            result, _ = self._foresee(seen, days, draws=draws, mode=FUTURE, salt=salt, sees_all=sees_all)
-            columns = {"customer_id": seen.ids, "cutoff": _moments(seen, len(seen.ids))}
+            result, _ = self.foresee(seen, days, draws=draws, mode=FUTURE, salt=salt, sees_all=sees_all)
+            columns = {"customer_id": seen.ids, "cutoff": moments(seen, len(seen.ids))}
             for j, name in enumerate(OUTCOMES):
                 if name not in ("converts", "answers"):
                     columns[name] = pa.array(result.mean[:, j])
                     columns[f"{name}_se"] = pa.array(result.error[:, j])
             return pa.table(columns)
 
-        return self._collect(cutoffs, horizon, CUSTOMER, one, customers)
+        return self.collect(cutoffs, horizon, CUSTOMER, one, customers)
 
     def causes(self, cutoffs: Sequence[Cutoff], *, customers: Sequence[int] | None = None) -> pa.Table:
         """Who has left, and why: the fact (`gone`, `cause`), and what the history allows to know of it.
@@ -139,7 +138,7 @@ class Truth:
             names = np.array([*CAUSES, None], object)
             columns = {
                 "customer_id": seen.ids,
-                "cutoff": _moments(seen, len(seen.ids)),
+                "cutoff": moments(seen, len(seen.ids)),
                 "gone": pa.array(gone),
                 "cause": pa.array(names[np.where(gone, seen.states["cause"], len(CAUSES))], pa.string()),
                 "p_gone": pa.array(1 - alive),
@@ -149,7 +148,7 @@ class Truth:
             }
             return pa.table(columns)
 
-        return self._collect(cutoffs, 0, CUSTOMER, one, customers)
+        return self.collect(cutoffs, 0, CUSTOMER, one, customers)
 
     def effects(
         self, cutoffs: Sequence[Cutoff], kind: str, horizon: int = 21, *, draws: int = 8,
@@ -167,15 +166,15 @@ class Truth:
         place = CATEGORIES.index(category) if category else -1
 
         def one(seen: Seen) -> pa.Table:
-            held, _ = self._foresee(seen, days, draws=draws, mode=SILENT, quiet=True)
+            held, _ = self.foresee(seen, days, draws=draws, mode=SILENT, quiet=True)
             parts = []
             for offer, discount in enumerate(DISCOUNTS[number]):
                 force = np.array([number, offer, place, discount], float)
-                treated, _ = self._foresee(seen, days, draws=draws, mode=SILENT, quiet=True, force=force)
+                treated, _ = self.foresee(seen, days, draws=draws, mode=SILENT, quiet=True, force=force)
                 error = np.hypot(treated.error, held.error)[:, 0]
                 columns = {
                     "customer_id": seen.ids,
-                    "cutoff": _moments(seen, len(seen.ids)),
+                    "cutoff": moments(seen, len(seen.ids)),
                     "offer": pa.array(np.full(len(seen.ids), offer)),
                     "probability_treated": pa.array(1 - treated.mean[:, 0]),
                     "probability_held_out": pa.array(1 - held.mean[:, 0]),
@@ -185,7 +184,7 @@ class Truth:
                 parts.append(pa.table(columns))
             return pa.concat_tables(parts)
 
-        return self._collect(cutoffs, horizon, CUSTOMER, one, customers)
+        return self.collect(cutoffs, horizon, CUSTOMER, one, customers)
 
     def answers(self, campaign_id: int, *, draws: int = 100, customers: Sequence[int] | None = None) -> pa.Table:
         """P(answer before the campaign ends | treated) of every customer, for each offer of a campaign of the company.
@@ -206,11 +205,11 @@ class Truth:
                 force = np.array(
                     [day["kind"], offer, day["offer_category"][offer], day["offer_discount"][offer]], float
                 )
-                result, _ = self._foresee(seen, window, draws=draws, mode=FUTURE, quiet=True, force=force)
+                result, _ = self.foresee(seen, window, draws=draws, mode=FUTURE, quiet=True, force=force)
                 place = OUTCOMES.index("answers")
                 columns = {
                     "customer_id": seen.ids,
-                    "cutoff": _moments(seen, len(seen.ids)),
+                    "cutoff": moments(seen, len(seen.ids)),
                     "offer_id": pa.array(np.full(len(seen.ids), offer_id(campaign_id - 1, offer))),
                     "probability": pa.array(result.mean[:, place]),
                     "probability_se": pa.array(result.error[:, place]),
@@ -218,53 +217,11 @@ class Truth:
                 parts.append(pa.table(columns))
             return pa.concat_tables(parts)
 
-        return self._collect([start], int(window[0]), CUSTOMER, one, customers)
-
-    def references(self, cutoffs: Sequence[Cutoff], *, draws: int = 20, sample: int = 300) -> pa.Table:
-        """Expected margin that comes through a customer's referrals of the next 365 days, each in its first 365 days.
-
-        E[referrals] x E[margin of a referred prospect of the customer's segment], the second from `sample` invented
-        prospects a segment who arrive at the cutoff; what these refer in turn is left out. Columns customer_id, cutoff,
-        referrals, referrals_se, margin_each, reference_margin.
-        """
-        days = np.array([365], np.int64)
-        margins: dict[int, Floats] = {}
-
-        def one(seen: Seen) -> pa.Table:
-            result, _ = self._foresee(seen, days, draws=draws, mode=FUTURE, salt=2)
-            if seen.day not in margins:
-                margins[seen.day] = self._worth_of_referred(seen.day, draws, sample)
-            each = margins[seen.day][seen.people["segment"]]
-            referrals = result.mean[:, OUTCOMES.index("referrals")]
-            return pa.table(
-                {
-                    "customer_id": seen.ids,
-                    "cutoff": _moments(seen, len(seen.ids)),
-                    "referrals": pa.array(referrals),
-                    "referrals_se": pa.array(result.error[:, OUTCOMES.index("referrals")]),
-                    "margin_each": pa.array(each),
-                    "reference_margin": pa.array(referrals * each),
-                }
-            )
-
-        return self._collect(cutoffs, 365, CUSTOMER, one)
-
-    def _worth_of_referred(self, day: int, draws: int, sample: int) -> Floats:
-        """Expected margin in 365 days of a prospect who is referred at the cutoff, by segment of the referrer."""
-        segments = self.world.config.segments + 1
-        parents = np.zeros(segments, PERSON)
-        parents["key"], parents["segment"] = root_keys(self.world.seed, 2**61, segments), np.arange(segments)
-        place = np.repeat(np.arange(segments), sample)
-        number = np.tile(np.arange(sample), segments).astype(np.uint64)
-        invented = children(self.world.config, parents, place, number, np.full(place.size, float(day)))
-        states = blank_states(invented.size)
-        begin_all(invented, states)
-        seen = Seen(day, datetime.min, invented, states, pa.nulls(0))
-        result, _ = self._foresee(seen, np.array([365], np.int64), draws=draws, mode=FUTURE, salt=3)
-        return np.asarray(result.mean[:, OUTCOMES.index("margin")].reshape(segments, sample).mean(axis=1))
+        return self.collect([start], int(window[0]), CUSTOMER, one, customers)
 
     # ------------------------------------------------------------------------------ how
-    def _foresee(self, seen: Seen, days: Ints, *, quiet: bool = False, **how: Any) -> Any:
+    def foresee(self, seen: Seen, days: Ints, *, quiet: bool = False, **how: Any) -> Any:
+        """`foresight.foresee` for persons at a cutoff; `quiet`: without the company's campaign of that very day."""
         market = self.replay.market
         if quiet:
             market = market.copy()
@@ -272,10 +229,11 @@ class Truth:
         world = self.world
         return foresee(seen.people, seen.states, market, world.goods, world.rules, seen.day, days, **how)
 
-    def _collect(
+    def collect(
         self, cutoffs: Sequence[Cutoff], horizon: int, phase: int, one: Callable[[Seen], pa.Table],
         ids: Sequence[int] | None = None,
     ) -> pa.Table:  # fmt: skip
+        """`one` for each block and cutoff, put together; DataError where nobody was there."""
         days = sorted({self.replay.day(cutoff, horizon) for cutoff in cutoffs})
         parts = [one(seen) for seen in self.replay.seen(days, phase, ids) if len(seen.ids)]
         if not parts:
@@ -283,7 +241,8 @@ class Truth:
         return pa.concat_tables(parts)
 
 
-def _moments(seen: Seen, n: int) -> pa.Array:
+def moments(seen: Seen, n: int) -> pa.Array:
+    """The cutoff, n times."""
     return pa.array(np.full(n, np.datetime64(seen.cutoff, "us")), pa.timestamp("us"))
 
 
@@ -291,7 +250,7 @@ def _long(seen: Seen, name: str, days: Ints, mean: Floats, error: Floats, **more
     n = len(seen.ids)
     columns = {
         name: seen.ids.take(pa.array(np.repeat(np.arange(n), days.size))),
-        "cutoff": _moments(seen, n * days.size),
+        "cutoff": moments(seen, n * days.size),
         "horizon": pa.array(np.tile(days, n)),
         "probability": pa.array(mean.ravel()),
         "probability_se": pa.array(error.ravel()),

@@ -24,7 +24,8 @@ from .market import campaign_tables
 from .parameters import WorldConfig, world_config
 from .products import affinities, product_table
 from .records import market_table, people_table, turns_table
-from .tables import Ids, Numbers, block_tables
+from .rows import Ids, Numbers
+from .tables import block_tables
 
 #: raised whenever the step changes, so that a truth is never read with another step than wrote it
 STEP_VERSION = 1
