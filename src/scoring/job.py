@@ -23,6 +23,9 @@ from ..models.bundle import Bundle
 from ..tasks.base import Task
 
 
+LAST_YEAR = 9000
+
+
 @dataclass(frozen=True)
 class Job:
     """The identity of a job; `cutoff` is naive UTC, `as_of` the local day that names its output.
@@ -100,10 +103,9 @@ def moment_of(data: Dataset, settings: TaskConfig, as_of: date | None) -> tuple[
     """The local day and the cutoff: the first moment of a day that is named, else the very end of the data."""
     day = as_of or settings.score_as_of
     if day is not None:
-        try:
-            return day, midnight(day, data.config.zone)
-        except OverflowError as error:
-            raise DataError(f"the score date {day} is beyond the calendar; give another with --as-of") from error
+        if not 1 < day.year < LAST_YEAR:  # with its windows, it must have a place in the calendar
+            raise DataError(f"the score date {day} is beyond the calendar; give another with --as-of")
+        return day, midnight(day, data.config.zone)
     return to_local(data.observed_until, data.config.zone).date(), data.observed_until
 
 
