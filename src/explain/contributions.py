@@ -119,8 +119,9 @@ def explainer(
 ) -> Explainer:
     """Build the tables of a model and hold them against LightGBM's own contributions.
 
-    `rows` is a snapshot to check with (1,000 of its rows, or 200 for large models); without one, rows are drawn from
-    the training quantiles. Where tables do not apply, or differ, LightGBM's own code explains, and a warning says so.
+    `rows` is a snapshot to check with (1,000 of its rows, down to 200 for large models); without one, rows are drawn
+    from the training quantiles. Where tables do not apply, or differ, LightGBM's own code explains, and a warning says
+    so.
     """
     plain = PlainTrees(model.booster, threads)
     try:
@@ -130,7 +131,7 @@ def explainer(
         return Explainer(model, plain)
     if threads is not None:
         tables.threads = threads
-    count = 1_000 if tables.leaves < 10_000 else 200
+    count = min(max(2_000_000 // tables.leaves, 200), 1_000)
     if rows is not None and rows.num_rows:
         chosen = np.unique(np.linspace(0, rows.num_rows - 1, count).astype(np.int64))
         X = model.encode(rows.take(pa.array(chosen)))

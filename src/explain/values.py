@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import unicodedata
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-LONGEST_VALUE = 60
+LONGEST_VALUE = 60  # characters of a category
+_LARGEST = 1e15
 _FORBIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # control, direction marks, surrogates, private, line separators
 
 
@@ -27,29 +30,31 @@ def format_texts(values: pa.Array) -> pa.Array:
 def format_numbers(values: NDArray[np.float64], unit: str, currency: str) -> pa.Array:
     """Numbers (n,) as strings with their unit: "41 days", "12.50 USD", "35 %", "3"; NaN becomes missing.
 
-    Whole days; shares in per cent; money in cents below 100 and in whole units above; anything else with a decimal or
-    two below 100. `unit` is that of a FeatureColumn, `currency` the code to print behind money (may be empty).
+    Whole days; money in cents below 100 and in whole units above; shares in per cent, and they and all others with the
+    fewer decimals the larger they are. `unit` is that of a FeatureColumn, `currency` the code to print behind money (may be empty).
     """
-    scaled = values * 100 if unit == "share" else values
-    rounded = _round(scaled, unit)
+    with np.errstate(invalid="ignore", over="ignore"):
+        rounded = _round(values * 100 if unit == "share" else values, unit)
     return _by_distinct_value(pa.array(rounded, from_pandas=True), lambda value: _write(value, unit, currency))
 
 
 def _round(values: NDArray[np.float64], unit: str) -> NDArray[np.float64]:
     """Numbers as exact as they are printed, so that there are few distinct ones."""
     size = np.abs(values)
-    with np.errstate(invalid="ignore"):
-        if unit == "days":
-            return np.where(size < 1, 0.0, np.rint(values)) + 0.0
-        if unit == "currency":
-            return np.where(size < 100, np.round(values, 2), np.rint(values)) + 0.0
+    whole = np.rint(values)
+    if unit == "days":
+        places = np.where(size < 1, 0.0, whole)
+    elif unit == "currency":
+        places = np.where(size < 100, np.round(values, 2), whole)
+    else:
         small = np.where(size < 0.1, np.round(values, 4), np.round(values, 2))
-        return np.where(size < 1, small, np.where(size < 10, np.round(values, 1), np.rint(values))) + 0.0
+        places = np.where(size < 1, small, np.where(size < 10, np.round(values, 1), whole))
+    return places + 0.0  # no minus before a zero
 
 
 def _write(value: float, unit: str, currency: str) -> str:
     """One rounded number with its unit."""
-    if not np.isfinite(value):
+    if not abs(value) < _LARGEST:
         return "beyond measure"
     if unit == "days":
         return "less than a day" if value == 0 else f"{value:,.0f} day{'' if abs(value) == 1 else 's'}"
@@ -62,7 +67,7 @@ def _write(value: float, unit: str, currency: str) -> str:
     return number if unit in ("", "count") else f"{number} {unit}"
 
 
-def _by_distinct_value(values: pa.Array, write) -> pa.Array:  # type: ignore[no-untyped-def]
+def _by_distinct_value(values: pa.Array, write: Callable[[Any], str]) -> pa.Array:
     """Apply a function to each distinct value once."""
     encoded = values.dictionary_encode()
     texts = pa.array([write(value) for value in encoded.dictionary.to_pylist()], pa.string())

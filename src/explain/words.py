@@ -161,13 +161,22 @@ def _definition(column: FeatureColumn) -> str:
 
 
 def _singular(text: str) -> str:
-    """Make "visits in" a "visit in": the first of three words that looks like a plural loses its s."""
-    for match in list(re.finditer(r"[A-Za-z]+", text))[:3]:
-        word = match.group()
-        if word.endswith("s") and not word.endswith(("ss", "us")) and word.lower() not in _NO_NOUNS:
-            single = word[:-3] + "y" if word.endswith("ies") else word[:-1]
-            return text[: match.start()] + single + text[match.end() :]
-    return text
+    """Make "visits in" a "visit in", "shops or channels" a "shop or channel"; but "1 of the shops" stays."""
+    parts = re.split(r"([A-Za-z]+)", text)  # words stand at the odd places
+    if parts[1:2] == ["of"]:
+        return text
+    for place in range(1, min(len(parts), 6), 2):
+        if _is_plural(parts[place]):
+            second = place + 4 if parts[place + 2 : place + 3] in (["or"], ["and"]) else place
+            for at in {place, second}:
+                if _is_plural("".join(parts[at : at + 1])):
+                    parts[at] = parts[at][:-3] + "y" if parts[at].endswith("ies") else parts[at][:-1]
+            break
+    return "".join(parts)
+
+
+def _is_plural(word: str) -> bool:
+    return word.endswith("s") and not word.endswith(("ss", "us")) and word.lower() not in _NO_NOUNS
 
 
 def _cut(texts: pa.Array) -> pa.Array:

@@ -81,6 +81,7 @@ WRITER = ReasonWriter(COLUMNS, QUANTILES, "USD")
         (12345.0, "", "12,345"),
         (1.44, "times", "1.4 times"),
         (np.inf, "count", "beyond measure"),
+        (1e300, "share", "beyond measure"),
         (np.nan, "days", None),
     ],
 )
@@ -115,6 +116,23 @@ def test_money_without_a_currency_is_a_bare_number() -> None:
 )  # fmt: skip
 def test_reasons_of_one_row(feature: str, row: dict[str, Any], text: str) -> None:
     assert WRITER.write(feature, row) == text
+
+
+@pytest.mark.parametrize(
+    ("plural", "singular"),
+    [
+        (" different product lines in", " different product line in"),
+        (" of the categories", " of the categories"),
+        (" different shops or channels;", " different shop or channel;"),
+        (" was less than usual", " was less than usual"),
+        ("", ""),
+    ],
+)
+def test_one_is_singular(plural: str, singular: str) -> None:
+    column = FeatureColumn("f", "b", "f", unit="count", words="{value}" + plural)
+    writer = ReasonWriter((column,), {"f": (1.0,) * len(LEVELS)})
+    assert writer.write("f", {"f": 1.0}) == "1" + singular
+    assert writer.write("f", {"f": 2.0}) == "2" + plural
 
 
 def test_hostile_texts_are_cut_and_cleaned() -> None:
