@@ -58,7 +58,7 @@ class Dataset:
             raise DataError(f"there is no bucket {bucket}: this data set has {self.buckets}, counted from 0")
         for table, files in self.files.items():
             some = files if bucket is None or len(files) == 1 else (files[bucket],)
-            (engine or self.engine).add_files(table, some)
+            (engine or self.engine).hold_files(table, some)
         define_moments(engine or self.engine, self.columns)
 
     def register_whole(self, engine: DuckDBEngine | None = None) -> dict[str, Mapping[str, str]]:

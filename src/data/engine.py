@@ -19,6 +19,9 @@ from sqlglot import exp
 from ..errors import DataError
 
 
+HELD_BYTES = 64_000_000  # of Parquet, about seven million purchases
+
+
 class DuckDBEngine:
     """One DuckDB connection in memory; use it as a context manager, or call `close`.
 
@@ -54,6 +57,16 @@ class DuckDBEngine:
         """Make Parquet files known as one table, replacing what had the name."""
         relation = self.connection.read_parquet([str(file) for file in files], union_by_name=True)
         relation.create_view(name, replace=True)
+
+    def hold_files(self, name: str, files: Sequence[Path]) -> None:
+        """As `add_files`, but small files are copied into memory: what reads them many times then takes half as long."""
+        if sum(file.stat().st_size for file in files) > HELD_BYTES:
+            self.drop(name)
+            self.add_files(name, files)
+            return
+        self.drop(name)
+        relation = self.connection.read_parquet([str(file) for file in files], union_by_name=True)
+        relation.query("files", f"CREATE TABLE {_quoted(name)} AS SELECT * FROM files")
 
     def add_table(self, name: str, table: pa.Table) -> None:
         """Copy an Arrow table into the engine under a name, replacing what had it."""
