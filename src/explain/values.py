@@ -31,7 +31,8 @@ def format_numbers(values: NDArray[np.float64], unit: str, currency: str) -> pa.
     """Numbers (n,) as strings with their unit: "41 days", "12.50 USD", "35 %", "3"; NaN becomes missing.
 
     Whole days; money in cents below 100 and in whole units above; shares in per cent, and they and all others with the
-    fewer decimals the larger they are. `unit` is that of a FeatureColumn, `currency` the code to print behind money (may be empty).
+    fewer decimals the larger they are. `unit` is that of a FeatureColumn; `currency`, printed behind money, may be
+    empty.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         rounded = _round(values * 100 if unit == "share" else values, unit)
