@@ -19,6 +19,7 @@ from ..errors import DataError
 from .contract import TABLES
 from .convert import sql
 from .engine import DuckDBEngine
+from .expressions import listed, resolve
 from .locations import near, view_name
 from .report import Fault
 from .schema import Table
@@ -72,12 +73,12 @@ def map_table(
             faults.append(Fault("error", name, column, str(error), f"correct `tables.{name}.columns.{column}`"))
     for needed in (column.name for column in table.columns if column.required):
         if needed not in mapping.columns and needed not in available:
-            what = f"the column is required and not mapped; the source has {_listed(available)}"
+            what = f"the column is required and not mapped; the source has {listed(available)}"
             remedy = f"map it under `tables.{name}.columns`{near(needed, available)}"
             faults.append(Fault("error", name, needed, what, remedy))
     owners = [column for column in table.entity if column in table.names]
     if owners and not set(owners) & set(expressions) and not any(table[owner].required for owner in owners):
-        what = f"one of {' and '.join(owners)} is required; the source has {_listed(available)}"
+        what = f"one of {' and '.join(owners)} is required; the source has {listed(available)}"
         faults.append(Fault("error", name, None, what, f"map it under `tables.{name}.columns`"))
     attributes, notes, bad_ignore = _attributes(table, mapping, available, used, expressions)
     faults += bad_ignore
@@ -100,46 +101,7 @@ def map_table(
     return MappedTable(table, view, contract, others, notes), faults
 
 
-# ------------------------------------------------------------------------------------------- expressions
-def resolve(text: str, available: Iterable[str]) -> tuple[exp.Expression, set[str]]:
-    """What a mapping's text stands for: a source column of exactly that name, else an SQL expression over columns.
-
-    Returns the expression and the source columns in it. Raises DataError: not readable, an unknown column, a query.
-    """
-    names = list(available)
-    if text in names:
-        return exp.column(text, quoted=True), {text}
-    try:
-        tree = sqlglot.parse_one(text, into=exp.Condition, dialect="duckdb")
-    except sqlglot.errors.SqlglotError as error:
-        raise DataError(f"`{text}` is neither a column of the source nor readable SQL{near(text, names)}") from error
-    if isinstance(tree, exp.Column) and not tree.table and _matching(tree.name, names) is None:
-        hint = near(tree.name, names) or f"; it has {_listed(names)}"
-        raise DataError(f"the source has no column {text}{hint}")
-    forbidden = (exp.Query, exp.Block, exp.Star, exp.AggFunc, exp.Window)
-    if tree.find(*forbidden) is not None:
-        raise DataError(f"`{text}` is no plain expression over the columns of one row; use `query:` for anything else")
-    touched = set[str]()
-    for node in list(tree.find_all(exp.Column)):
-        name = node.parts[0].name
-        found = _matching(name, names)
-        if found is None:
-            raise DataError(f"`{text}` names {name}, which the source does not have{near(name, names)}")
-        node.parts[0].replace(exp.to_identifier(found, quoted=True))
-        touched.add(found)
-    return tree, touched
-
-
-def _matching(name: str, names: list[str]) -> str | None:
-    alike = [known for known in names if known.lower() == name.lower()]
-    return name if name in names else alike[0] if alike else None
-
-
-def _listed(names: Iterable[str]) -> str:
-    known = list(names)
-    return ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
-
-
+# ------------------------------------------------------------------------------------------- the raw view
 def _define(
     engine: DuckDBEngine, view: str, mapped: Mapping[str, exp.Expression], origin: str
 ) -> dict[str, str] | None:

@@ -8,8 +8,9 @@ from small_project import at, good_tables, write_project
 from sqlglot import exp
 
 from rapport.data.checks import check
+from rapport.data.expressions import resolve
 from rapport.data.ingest import open_dataset
-from rapport.data.mapping import clean_name, resolve
+from rapport.data.mapping import clean_name
 from rapport.errors import DataError
 
 HOSTILE = 'a"b; DROP TABLE x --'
