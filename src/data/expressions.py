@@ -46,5 +46,6 @@ def _matching(name: str, names: list[str]) -> str | None:
 
 
 def listed(names: Iterable[str]) -> str:
+    """Names for a message, the first dozen of them."""
     known = list(names)
     return ", ".join(known[:12]) + (f" and {len(known) - 12} more" if len(known) > 12 else "")
