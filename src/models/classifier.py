@@ -75,7 +75,7 @@ class BoostedClassifier:
         `n_estimators` rounds are trained. `callbacks` are LightGBM's. ModelError where the target has one class only,
         or a feature is missing or of a wrong type.
         """
-        encoder = Encoder.fit(self.columns, table)
+        encoder = Encoder.fit(self.columns, table, self._stands_for(_vector(target)))
         matrix = encoder.encode(table)
         threads = boosting.threads_for(matrix.size, self.threads)
         training = boosting.dataset(
@@ -100,6 +100,10 @@ class BoostedClassifier:
         )
         self._become(encoder, text)
         return self
+
+    def _stands_for(self, target: Floats) -> Floats:
+        """For how many rows of the population each row stands (n,): negatives were sampled."""
+        return np.where(target == 1, 1.0, 1.0 / self.negative_share)
 
     def with_calibrator(self, calibrator: Calibrator) -> BoostedClassifier:
         """The same trees with another map to probabilities; this model stays as it is."""

@@ -7,7 +7,7 @@ not seen in training, becomes NaN: the learner has a branch for it, and no row i
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -34,6 +34,8 @@ class Encoder:
     `vocabulary` has the values of each category column in the order of their codes; `quantiles` has for a number
     its training quantiles at `LEVELS` (NaN where every value was missing), for a category the count of each value
     of the vocabulary; `missing` has the share of missing values of each column; `rows` counts the training rows.
+    `at_most` has, for each of a number's quantiles, the share of its values up to it: where many values are equal (so
+    many customers without a complaint) that is more than the quantile's level.
     """
 
     columns: tuple[FeatureColumn, ...]
@@ -41,28 +43,34 @@ class Encoder:
     quantiles: Mapping[str, Profile]
     missing: Mapping[str, float]
     rows: int
+    at_most: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
 
     @classmethod
-    def fit(cls, columns: Sequence[FeatureColumn], table: pa.Table) -> Encoder:
-        """Learn the vocabulary and the training quantiles from a snapshot; ModelError as `encode` raises it."""
+    def fit(cls, columns: Sequence[FeatureColumn], table: pa.Table, weight: Floats | None = None) -> Encoder:
+        """Learn the vocabulary and the training quantiles from a snapshot; ModelError as `encode` raises it.
+
+        `weight` (n,) says for how many rows of the population each row stands, where rows were sampled.
+        """
         if not columns:
             raise ModelError("a model needs at least one feature; none was left after the exclusions")
         vocabulary: dict[str, tuple[str, ...]] = {}
         quantiles: dict[str, Profile] = {}
         missing: dict[str, float] = {}
+        at_most: dict[str, tuple[float, ...]] = {}
+        weight = np.ones(table.num_rows) if weight is None else weight
         for column in columns:
             if column.kind == "category":
                 values = _texts(table, column.name)
-                counts = _counts(values)
+                counts = _counts(values, weight)
                 vocabulary[column.name] = tuple(counts)
                 quantiles[column.name] = counts
-                absent = values.null_count
+                absent = np.asarray(values.is_null())
             else:
                 measured = numbers(table, column.name)
-                quantiles[column.name] = _quantiles(measured)
-                absent = int(np.isnan(measured).sum())
-            missing[column.name] = absent / max(table.num_rows, 1)
-        return cls(tuple(columns), vocabulary, quantiles, missing, table.num_rows)
+                quantiles[column.name], at_most[column.name] = _quantiles(measured, weight)
+                absent = np.isnan(measured)
+            missing[column.name] = float(weight[absent].sum() / max(weight.sum(), 1.0))
+        return cls(tuple(columns), vocabulary, quantiles, missing, table.num_rows, at_most)
 
     def encode(self, table: pa.Table) -> Floats:
         """The matrix (n, p), float64 and C-contiguous; missing and unknown values are NaN.
@@ -109,6 +117,7 @@ class Encoder:
                 entry["values"] = [[value, profile[value]] for value in self.vocabulary[column.name]]
             else:
                 entry["quantiles"] = [None if np.isnan(value) else value for value in profile]
+                entry["at_most"] = list(self.at_most.get(column.name, LEVELS))
             features.append(entry)
         return {"rows": self.rows, "levels": list(LEVELS), "features": features}
 
@@ -119,9 +128,10 @@ class Encoder:
         vocabulary: dict[str, tuple[str, ...]] = {}
         quantiles: dict[str, Profile] = {}
         missing: dict[str, float] = {}
+        at_most: dict[str, tuple[float, ...]] = {}
         try:
             for entry in content["features"]:
-                seen = ("missing", "values", "quantiles")
+                seen = ("missing", "values", "quantiles", "at_most")
                 column = FeatureColumn(**{key: value for key, value in entry.items() if key not in seen})
                 columns.append(column)
                 missing[column.name] = float(entry["missing"])
@@ -131,7 +141,8 @@ class Encoder:
                     quantiles[column.name] = counts
                 else:
                     quantiles[column.name] = tuple(np.nan if q is None else float(q) for q in entry["quantiles"])
-            return cls(tuple(columns), vocabulary, quantiles, missing, int(content["rows"]))
+                    at_most[column.name] = tuple(float(share) for share in entry.get("at_most", LEVELS))
+            return cls(tuple(columns), vocabulary, quantiles, missing, int(content["rows"]), at_most)
         except (KeyError, TypeError, ValueError) as error:
             raise ModelError(
                 f"features.json of the model was written by another version of Rapport: {error}"
@@ -171,16 +182,30 @@ def numbers(table: pa.Table, name: str) -> Floats:
     return np.asarray(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False))
 
 
-def _counts(values: pa.Array) -> dict[str, int]:
+def _counts(values: pa.Array, weight: Floats) -> dict[str, int]:
     """Count of each value, the most frequent first and equal ones by name, cut to the codes that there are."""
-    counted = [(entry["values"], entry["counts"]) for entry in pc.value_counts(values).to_pylist()]
-    ordered = sorted(((v, n) for v, n in counted if v is not None), key=lambda pair: (-pair[1], pair[0]))
-    return dict(ordered[:MOST_CODES])
+    encoded = values.dictionary_encode()
+    known = np.asarray(encoded.is_valid())
+    codes = np.asarray(encoded.indices.filter(encoded.is_valid()), np.int64)
+    sums = np.bincount(codes, weights=weight[known], minlength=len(encoded.dictionary))
+    counted = zip(encoded.dictionary.to_pylist(), (int(count) for count in np.rint(sums)), strict=True)
+    return dict(sorted(counted, key=lambda pair: (-pair[1], pair[0]))[:MOST_CODES])
 
 
-def _quantiles(values: Floats) -> tuple[float, ...]:
-    """Quantiles at `LEVELS` of the finite ones, by linear interpolation."""
-    finite = values[np.isfinite(values)]
+def _quantiles(values: Floats, weight: Floats) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Quantiles at `LEVELS` of the finite ones, and the share of values up to each.
+
+    By linear interpolation; where weights differ, values that occurred.
+    """
+    known = np.isfinite(values)
+    finite, weight = values[known], weight[known]
     if not finite.size:
-        return (float("nan"),) * len(LEVELS)
-    return tuple(float(value) for value in np.quantile(finite, LEVELS))
+        return (float("nan"),) * len(LEVELS), LEVELS
+    if (weight == weight[0]).all():
+        found = np.quantile(finite, LEVELS)
+    else:
+        found = np.quantile(finite, LEVELS, weights=weight, method="inverted_cdf")
+    order = np.argsort(finite, kind="stable")
+    total = np.append(0.0, np.cumsum(weight[order]))
+    up_to = total[np.searchsorted(finite[order], found, side="right")] / total[-1]
+    return tuple(float(value) for value in found), tuple(float(share) for share in up_to)

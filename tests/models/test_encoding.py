@@ -141,3 +141,26 @@ def test_json_of_another_version_is_refused() -> None:
     content["features"][0]["colour"] = "red"
     with pytest.raises(ModelError, match="another version"):
         Encoder.from_json(content)
+
+
+def test_the_share_up_to_a_quantile_counts_equal_values() -> None:
+    encoder = Encoder.fit((NUMBER,), pa.table({"x": [0.0] * 70 + [1.0] * 20 + [5.0] * 10}))
+    shares = dict(zip(encoder.quantiles["x"], encoder.at_most["x"], strict=True))
+    assert shares == {0.0: 0.7, 1.0: 0.9, 5.0: 1.0}
+    assert Encoder.from_json(encoder.to_json()) == encoder
+
+
+def test_weights_undo_a_sampling_of_rows() -> None:
+    rng = np.random.default_rng(0)
+    x, c = rng.poisson(1.0, 50_000).astype(float), rng.choice(["a", "b", "c"], 50_000, p=[0.6, 0.3, 0.1])
+    kept = (x > 1) | (rng.random(50_000) < 0.2)
+    mask = rng.random(50_000) < 0.1
+    whole = pa.table({"x": pa.array(x, mask=mask), "c": c})
+    sampled = whole.filter(pa.array(kept))
+    full = Encoder.fit((NUMBER, CATEGORY), whole)
+    weighted = Encoder.fit((NUMBER, CATEGORY), sampled, np.where(x > 1, 1.0, 5.0)[kept])
+    plain = Encoder.fit((NUMBER, CATEGORY), sampled)
+    assert weighted.quantiles["x"][:-1] == full.quantiles["x"][:-1] != plain.quantiles["x"][:-1]
+    assert np.allclose(weighted.at_most["x"][:-1], full.at_most["x"][:-1], atol=0.01)
+    assert abs(weighted.missing["x"] - full.missing["x"]) < 0.01
+    assert all(abs(weighted.quantiles["c"][v] / full.quantiles["c"][v] - 1) < 0.05 for v in "abc")
