@@ -159,6 +159,45 @@ class TasksConfig(Frozen):
         return {name: task for name, task in pairs if task is not None}
 
 
+class Limit(Frozen):
+    """From which value on a guard warns, and from which it stops the job before anything is published."""
+
+    warn: Annotated[float, Field(ge=0)] | None = None
+    stop: Annotated[float, Field(ge=0)] | None = None
+
+
+class ScoringLimits(Frozen):
+    """The guards of a scoring job, each with its unit; a limit without numbers never speaks."""
+
+    days_behind: Limit = Field(Limit(warn=3), description="days from the end of the data to the moment of the scores")
+    feature_psi: Limit = Field(Limit(warn=0.25), description="drift of a feature since training")
+    score_psi: Limit = Field(Limit(warn=0.25), description="drift of the scores since the calibration window")
+    missing_rise: Limit = Field(Limit(warn=0.1, stop=0.5), description="rise of a feature's share of missing values")
+    unseen_share: Limit = Field(Limit(warn=0.05), description="share of a feature's values never seen in training")
+    population_change: Limit = Field(Limit(warn=0.3), description="change of the number of rows since the last job")
+
+
+class MonitorConfig(Frozen):
+    """When matured scores raise an alert."""
+
+    least_rows: PositiveInt = Field(100, description="fewer matured rows raise no alert")
+    calibration_error: Annotated[float, Field(gt=0)] | None = Field(
+        0.05, description="mean distance of forecast and outcome"
+    )
+    primary_metric: float | None = Field(None, description="the least value of the task's primary metric")
+    drop: Share | None = Field(0.25, description="share by which the primary metric may fall below the first day's")
+
+
+class ScoringConfig(Frozen):
+    """The nightly job: its guards, whom it never scores, and where else its rows go."""
+
+    limits: ScoringLimits = ScoringLimits()
+    monitor: MonitorConfig = MonitorConfig()
+    never: str | None = Field(None, description="a file with one id a line; they are never scored")
+    consent: bool = Field(False, description="score only customers whose `consent` is true")
+    sinks: tuple[str, ...] = Field((), description="duckdb:FILE[#schema] or postgresql://...[#schema]")
+
+
 class Config(Frozen):
     """A whole project, as read from its YAML file."""
 
@@ -171,6 +210,7 @@ class Config(Frozen):
     sources: dict[str, str]
     tables: dict[str, TableMapping]
     tasks: TasksConfig = TasksConfig()
+    scoring: ScoringConfig = ScoringConfig()
     memory_limit: str = "4GB"
     threads: PositiveInt | None = None
     folder: Path = Field(Path(), exclude=True, description="where the YAML file lies; set by load_config")
@@ -184,9 +224,8 @@ class Config(Frozen):
     def resolved(self) -> dict[str, Any]:
         """The configuration with all defaults filled in, as plain JSON values, without machine paths and passwords."""
         raw = self.model_dump(mode="json")
-        raw["sources"] = {
-            name: re.sub(r"://([^:@/]*):(?!\$\{)[^@]*@", r"://\1:***@", text) for name, text in raw["sources"].items()
-        }
+        raw["sources"] = {name: _without_password(text) for name, text in raw["sources"].items()}
+        raw["scoring"]["sinks"] = [_without_password(text) for text in raw["scoring"]["sinks"]]
         return raw
 
     def task(self, name: str) -> TaskConfig:
@@ -196,6 +235,10 @@ class Config(Frozen):
             known = ", ".join(tasks) or "none"
             raise ConfigError(f"task '{name}' is not in the configuration; it has: {known}")
         return tasks[name]
+
+
+def _without_password(address: str) -> str:
+    return re.sub(r"://([^:@/]*):(?!\$\{)[^@]*@", r"://\1:***@", address)
 
 
 def load_config(path: str | Path) -> Config:
