@@ -167,35 +167,48 @@ class Limit(Frozen):
 
 
 class ScoringLimits(Frozen):
-    """The guards of a scoring job, each with its unit; a limit without numbers never speaks."""
+    """The guards of a scoring job; a limit without numbers never speaks.
 
-    days_behind: Limit = Field(Limit(warn=3), description="days from the end of the data to the moment of the scores")
-    feature_psi: Limit = Field(Limit(warn=0.25), description="drift of a feature since training")
-    score_psi: Limit = Field(Limit(warn=0.25), description="drift of the scores since the calibration window")
-    missing_rise: Limit = Field(Limit(warn=0.1, stop=0.5), description="rise of a feature's share of missing values")
-    unseen_share: Limit = Field(Limit(warn=0.05), description="share of a feature's values never seen in training")
-    population_change: Limit = Field(Limit(warn=0.3), description="change of the number of rows since the last job")
+    `days_behind`: from the end of the data to the moment of the scores. `feature_psi` and `score_psi`: drift of a
+    feature since training, of the scores since the calibration window (population stability index). `missing_rise`:
+    of a feature's share of missing values, `unseen_share`: of its values that training never saw.
+    `population_change`: of the number of rows since the last job, as a share.
+    """
+
+    days_behind: Limit = Limit(warn=3)
+    feature_psi: Limit = Limit(warn=0.25)
+    score_psi: Limit = Limit(warn=0.25)
+    missing_rise: Limit = Limit(warn=0.1, stop=0.5)
+    unseen_share: Limit = Limit(warn=0.05)
+    population_change: Limit = Limit(warn=0.3)
 
 
 class MonitorConfig(Frozen):
-    """When matured scores raise an alert."""
+    """When matured scores raise an alert; None: never.
 
-    least_rows: PositiveInt = Field(100, description="fewer matured rows raise no alert")
-    calibration_error: Annotated[float, Field(gt=0)] | None = Field(
-        0.05, description="mean distance of forecast and outcome"
-    )
-    primary_metric: float | None = Field(None, description="the least value of the task's primary metric")
-    drop: Share | None = Field(0.25, description="share by which the primary metric may fall below the first day's")
+    `least_rows`: of a day, below which nothing is judged. `calibration_error`: the largest mean distance of forecast
+    and outcome. `primary_metric`: the least value of the task's. `drop`: the largest share by which it may fall below
+    that of the first day.
+    """
+
+    least_rows: PositiveInt = 100
+    calibration_error: Annotated[float, Field(gt=0)] | None = 0.05
+    primary_metric: float | None = None
+    drop: Share | None = 0.25
 
 
 class ScoringConfig(Frozen):
-    """The nightly job: its guards, whom it never scores, and where else its rows go."""
+    """The nightly job: its guards, whom it never scores, and where else its rows go.
+
+    `never` is a file with one id a line; with `consent`, only customers are scored whose `consent` is true. `sinks` are
+    `duckdb:FILE[#schema]` and `postgresql://...[#schema]`.
+    """
 
     limits: ScoringLimits = ScoringLimits()
     monitor: MonitorConfig = MonitorConfig()
-    never: str | None = Field(None, description="a file with one id a line; they are never scored")
-    consent: bool = Field(False, description="score only customers whose `consent` is true")
-    sinks: tuple[str, ...] = Field((), description="duckdb:FILE[#schema] or postgresql://...[#schema]")
+    never: str | None = None
+    consent: bool = False
+    sinks: tuple[str, ...] = ()
 
 
 class Config(Frozen):
