@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ModelError
-from .tables_results import Members, TopGroups, worst_gap, write_top
+from .tables_results import Members, TopGroups, write_top
 
 Floats = NDArray[np.float64]
 TOLERANCE = 1e-8  # of additivity, relative
@@ -32,20 +32,16 @@ class PlainTrees:
     def top_groups(self, X: Floats, groups: ArrayLike, k: int) -> TopGroups:
         """The k strongest groups of each row and the raw score; `groups` (p,) gives each feature's group id."""
         contributions, score = self._explain(X)
-        features = contributions.shape[1] - 1
-        members = Members.of(np.asarray(groups), np.arange(features))
+        members = Members.of(np.asarray(groups), np.arange(contributions.shape[1] - 1))
         top = TopGroups.empty(len(X), k)
         total = np.ascontiguousarray(contributions[:, :-1].T)
-        write_top(total, members, np.empty((len(members.group), len(X))), 0, len(X), top)
-        top.raw_score[:] = score
+        bias = contributions[0, -1] if len(X) else 0.0
+        write_top(total, score, bias, members, 0, len(X), top)
         return top
 
     def _explain(self, X: Floats) -> tuple[Floats, Floats]:
         contributions, score = self._predict(X, pred_contrib=True), self.raw_score(X)
-        if not len(X):
-            return contributions, score
-        total = np.ascontiguousarray(contributions[:, :-1].T)
-        gap = worst_gap(total, score, contributions[0, -1], np.empty(len(X)), len(X))
+        gap = (np.abs(contributions.sum(axis=1) - score) / (1 + np.abs(score))).max(initial=0.0)
         if not gap <= TOLERANCE:
             raise ModelError(
                 f"LightGBM's contributions do not add up to the raw score (off by {gap:.1e}): train the model anew"

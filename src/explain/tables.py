@@ -25,7 +25,7 @@ from .tables_build import ProgramBuilder
 from .tables_cut import table_cells
 from .tables_kernels import TILE, run
 from .tables_program import Steps, Workspace
-from .tables_results import Members, TopGroups, worst_gap, write_matrix, write_top
+from .tables_results import Members, TopGroups, write_matrix, write_top
 from .trees import Forest, TablesDoNotApply, parse_forest
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ class TreeTables:
         out = np.empty((len(matrix), self.num_features + 1))
 
         def work(first: int, rows: int, w: Workspace) -> None:
-            self._check(rows, w)
-            write_matrix(w.total, self._used, self.bias, first, rows, out)
+            _check(write_matrix(w.total[:-1], w.total[-1], self._used, self.bias, first, rows, out))
 
         self._run(matrix, self._all_steps, work)
         return out
@@ -118,21 +117,10 @@ class TreeTables:
         top = TopGroups.empty(len(matrix), k)
 
         def work(first: int, rows: int, w: Workspace) -> None:
-            self._check(rows, w)
-            write_top(w.total, members, np.empty((len(members.group), rows)), first, rows, top)
-            top.raw_score[first : first + rows] = w.total[-1, :rows]
+            _check(write_top(w.total[:-1], w.total[-1], self.bias, members, first, rows, top))
 
         self._run(matrix, self._all_steps, work)
         return top
-
-    def _check(self, rows: int, w: Workspace) -> None:
-        """Assert that contributions and bias add up to the score, which has tables of its own."""
-        gap = worst_gap(w.total[:-1], w.total[-1], self.bias, np.empty(rows), rows)
-        if not gap <= TOLERANCE:
-            raise ModelError(
-                f"contributions do not add up to the raw score: they are off by {gap:.1e}, where {TOLERANCE:.0e} is "
-                "allowed; do not use these reasons, and report the model with a row that shows it"
-            )
 
     def _matrix(self, X: ArrayLike) -> Floats:
         matrix = np.ascontiguousarray(X, dtype=np.float64)
@@ -171,6 +159,15 @@ class TreeTables:
 def available_cpus() -> int:
     """CPUs that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _check(gap: float) -> None:
+    """Contributions and bias must add up to the score, which has tables of its own."""
+    if not gap <= TOLERANCE:
+        raise ModelError(
+            f"contributions do not add up to the raw score (off by {gap:.1e}, where {TOLERANCE:.0e} is allowed): do "
+            "not use these reasons, and report the model with a row that shows it"
+        )
 
 
 def _affordable_bits(forest: Forest, memory_limit_mb: int) -> int:

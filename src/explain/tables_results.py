@@ -9,6 +9,7 @@ from numba import njit
 from numpy.typing import NDArray
 
 _TILE = 16  # rows that are written together, so that their lines stay in the cache
+_TOP_TILE = 256  # the same where totals are read several times
 
 
 class Members(NamedTuple):
@@ -53,68 +54,90 @@ class TopGroups(NamedTuple):
 
 
 @njit(cache=True, nogil=True)
-def write_matrix(total, used, bias, first, rows, out):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Write totals (used features, R) as rows of out (n, p + 1) from row `first` on; the last column is the bias."""
+def write_matrix(total, score, used, bias, first, rows, out):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Write totals (used features, R) as rows of out (n, p + 1) from row `first` on; the last column is the bias.
+
+    Returns the largest gap between the sum of a row and its score (R,), relative to 1 + |score|.
+    """
     p = out.shape[1] - 1
+    worst, sums = 0.0, np.empty(_TILE)
     for start in range(0, rows, _TILE):
         stop = min(rows, start + _TILE)
         out[first + start : first + stop, :p] = 0.0
         out[first + start : first + stop, p] = bias
+        sums[:] = bias
         for i in range(used.shape[0]):
             for r in range(start, stop):
                 out[first + r, used[i]] = total[i, r]
+                sums[r - start] += total[i, r]
+        worst = _worse(worst, sums, score, start, stop)
+    return worst
 
 
 @njit(cache=True, nogil=True)
-def write_top(total, members, group_total, first, rows, top):  # type: ignore[no-untyped-def]  # pragma: no cover
-    """Write the top groups of each row from row `first` on; group_total (groups, R) is working memory."""
-    k = top.group.shape[1]
-    groups = members.group.shape[0]
-    for g in range(groups):
-        group_total[g, :rows] = 0.0
-        for j in range(members.start[g], members.start[g + 1]):
-            for r in range(rows):
-                group_total[g, r] += total[members.row[j], r]
-    best, best_value = np.empty(k, np.int64), np.empty(k)
-    for r in range(rows):
-        found, least = 0, 0.0
-        for g in range(groups):
-            value = abs(group_total[g, r])
-            if value > least:
-                place = min(found, k - 1)
-                while place > 0 and best_value[place - 1] < value:
-                    best[place], best_value[place] = best[place - 1], best_value[place - 1]
-                    place -= 1
-                best[place], best_value[place] = g, value
-                found = min(found + 1, k)
-                least = best_value[k - 1] if found == k else 0.0
-        for place in range(k):
-            if place >= found:
-                top.group[first + r, place] = top.feature[first + r, place] = -1
-                top.group_contribution[first + r, place] = top.feature_contribution[first + r, place] = 0.0
-                continue
-            g = best[place]
-            sign = 1.0 if group_total[g, r] > 0.0 else -1.0
-            strongest = members.start[g]
-            for j in range(members.start[g] + 1, members.start[g + 1]):
-                if sign * total[members.row[j], r] > sign * total[members.row[strongest], r]:
-                    strongest = j
-            top.group[first + r, place] = members.group[g]
-            top.group_contribution[first + r, place] = group_total[g, r]
-            top.feature[first + r, place] = members.feature[strongest]
-            top.feature_contribution[first + r, place] = total[members.row[strongest], r]
+def write_top(total, score, bias, members, first, rows, top):  # type: ignore[no-untyped-def]  # pragma: no cover
+    """Write top groups and scores (R,) of rows with totals (used features, R) from row `first` of the result on.
 
-
-@njit(cache=True, nogil=True)
-def worst_gap(total, score, bias, expected, rows):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
-    """Largest |sum of totals + bias - score| among the rows, each relative to 1 + |score|; `expected` is memory."""
-    expected[:rows] = bias
-    for i in range(total.shape[0]):
-        for r in range(rows):
-            expected[r] += total[i, r]
+    Returns the largest gap between the sum of a row and its score, relative to 1 + |score|.
+    """
+    k, groups = top.group.shape[1], members.group.shape[0]
+    sums, whole = np.empty((groups, _TOP_TILE)), np.empty(_TOP_TILE)
+    best = np.empty(k, np.int64)
     worst = 0.0
-    for r in range(rows):
-        gap = abs(expected[r] - score[r]) / (1.0 + abs(score[r]))
-        if not gap <= worst:  # NaN counts as broken
-            worst = gap
+    for start in range(0, rows, _TOP_TILE):
+        stop = min(rows, start + _TOP_TILE)
+        part = total[:, start:stop]
+        whole[:] = bias
+        for g in range(groups):
+            sums[g] = 0.0
+            for j in range(members.start[g], members.start[g + 1]):
+                for r in range(stop - start):
+                    sums[g, r] += part[members.row[j], r]
+            whole += sums[g]
+        worst = _worse(worst, whole, score, start, stop)
+        for r in range(stop - start):
+            row = first + start + r
+            top.raw_score[row] = score[start + r]
+            found = _best(sums[:, r], best)
+            for place in range(k):
+                if place >= found:
+                    top.group[row, place] = top.feature[row, place] = -1
+                    top.group_contribution[row, place] = top.feature_contribution[row, place] = 0.0
+                    continue
+                g = best[place]
+                sign = 1.0 if sums[g, r] > 0.0 else -1.0
+                strongest = members.start[g]
+                for j in range(members.start[g] + 1, members.start[g + 1]):
+                    if sign * part[members.row[j], r] > sign * part[members.row[strongest], r]:
+                        strongest = j
+                top.group[row, place] = members.group[g]
+                top.group_contribution[row, place] = sums[g, r]
+                top.feature[row, place] = members.feature[strongest]
+                top.feature_contribution[row, place] = part[members.row[strongest], r]
+    return worst
+
+
+@njit(cache=True, nogil=True)
+def _best(values, best):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """Write the places of the largest absolute values to `best`, the largest first; return how many are not zero."""
+    k, found = best.shape[0], 0
+    for i in range(values.shape[0]):
+        size = abs(values[i])
+        if size > 0.0 and (found < k or size > abs(values[best[k - 1]])):
+            place = min(found, k - 1)
+            while place > 0 and abs(values[best[place - 1]]) < size:
+                best[place] = best[place - 1]
+                place -= 1
+            best[place] = i
+            found = min(found + 1, k)
+    return found
+
+
+@njit(cache=True, nogil=True)
+def _worse(worst, sums, score, start, stop):  # type: ignore[no-untyped-def]  # pragma: no cover - compiled
+    """The larger of `worst` and the gaps between sums and score[start:stop]; a NaN counts as the worst."""
+    for r in range(start, stop):
+        gap = abs(sums[r - start] - score[r]) / (1.0 + abs(score[r]))
+        if not gap <= worst:
+            worst = np.inf if gap != gap else gap
     return worst
