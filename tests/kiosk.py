@@ -113,7 +113,9 @@ def train_small(data: Dataset, name: str, folder: Path) -> None:
     """A bundle of 40 trees, trained where the task's rows are known by the end of the data."""
     task = declare(name, data.config.task(name))
     cutoffs = [midnight(day, data.config.zone) for day in TRAINED_AT.get(name, ())]
-    snapshots = Snapshots(data, task, blocks=data.config.task(name).blocks, learn_at=midnight(date(2024, 4, 1), data.config.zone))
+    snapshots = Snapshots(
+        data, task, blocks=data.config.task(name).blocks, learn_at=midnight(date(2024, 4, 1), data.config.zone)
+    )
     spine = (
         snapshots.planned(datetime(2024, 2, 10), datetime(2024, 5, 20), with_target=True)
         if task.is_planned

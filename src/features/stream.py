@@ -50,16 +50,25 @@ class _VisibleInBucket(VisibleNow):
 class SnapshotStream(Snapshots):
     """The population of a task as of a moment with its features, piece by piece.
 
+    `allowed` gets ids of the task's entity (n,) and says which of them may be in the population: True or False (n,).
     While it is in use, the names of the data set's tables stand for one bucket; `close` gives them back.
     """
 
     def __init__(
-        self, data: Dataset, task: Task, *, blocks: Sequence[str] | None, learned: Learned, rows: int = ROWS
+        self,
+        data: Dataset,
+        task: Task,
+        *,
+        blocks: Sequence[str] | None,
+        learned: Learned,
+        rows: int = ROWS,
+        allowed: Callable[[pa.ChunkedArray], pa.ChunkedArray] | None = None,
     ) -> None:
         super().__init__(data, task, blocks=blocks, learned=learned)
         if data.buckets > 1:
             self.tables = data.register_whole()
         self._rows = rows
+        self._allowed = allowed
         self._bucket: int | None = None
         self._queries: dict[str, exp.Select] = {}
         self._computed: set[str] = set()
@@ -95,14 +104,14 @@ class SnapshotStream(Snapshots):
         if isinstance(universe, Pairs):
             yield from self._pairs(universe, Shared(as_of, self.zone))
             return
-        spine = self.to_score(as_of)
+        spine = self._of_the_allowed(self.to_score(as_of))
         for start in range(0, max(spine.num_rows, 1), self._rows):
             yield spine.slice(start, self._rows)
 
     def _pairs(self, universe: Pairs, moment: Shared) -> Iterator[pa.Table]:
         """Every combination of some keys of the left side with all of the right one, and of them the eligible ones."""
         left, right = (self._seen(side, moment) for side in (universe.left, universe.right))
-        left = left.sort_by([(key, "ascending") for key in universe.left.key])
+        left = self._of_the_allowed(left.sort_by([(key, "ascending") for key in universe.left.key]))
         some = max(self._rows // max(right.num_rows, 1), 1)
         for start in range(0, max(left.num_rows, 1), some):
             chosen = left.slice(start, some)
@@ -115,6 +124,9 @@ class SnapshotStream(Snapshots):
             for name, value in (("cutoff", moment.cutoff), ("window_end", end)):
                 pairs = pairs.append_column(name, pa.repeat(pa.scalar(value, pa.timestamp("us")), n * m))
             yield self._ordered(self._eligible(pairs, moment, with_target=False))
+
+    def _of_the_allowed(self, rows: pa.Table) -> pa.Table:
+        return rows if self._allowed is None else rows.filter(self._allowed(rows[self.task.entity]))
 
     def _seen(self, side: Seen, moment: Shared) -> pa.Table:
         name = self.keep(compile_seen(side, moment, self.tables))

@@ -9,26 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from ..data.dataset import Dataset
-from ..errors import DataError, ModelError, OutputError
-from ..features.stream import SnapshotStream
+from ..errors import DataError, OutputError, RapportError
 from ..models.bundle import Bundle
 from ..tasks import declare
 from ..tasks.base import Task
 from .durable import publish, recover, writing_to
+from .findings import Finding, stop_at
+from .guards import check_after, check_before, last_before
 from .job import Job, define_job
+from .joblog import JobLog
 from .lock import only_writer
-from .manifest import MANIFEST, Manifest, columns_of, read_manifest
+from .manifest import MANIFEST, Manifest, read_manifest
 from .parts import Part
+from .population import Population
+from .profile import Profile, count_rows, empty_profile
 from .rows import Scorer
-from .workspace import JOURNAL, Workspace
+from .workspace import JOURNAL, Tally, Workspace
 
 Say = Callable[[str], None]
 Clock = Callable[[], datetime]
@@ -36,7 +39,10 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class ScoreReport:
-    """What a job did. `made` counts the parts that were computed now; 0 where the result was complete already."""
+    """What a job did. `made` counts the parts that were computed now; 0 where the result was complete already.
+
+    `findings` is what the guards warned of.
+    """
 
     job: Job
     folder: Path
@@ -44,6 +50,7 @@ class ScoreReport:
     parts: tuple[Part, ...]
     made: int
     dry_run: bool = False
+    findings: tuple[Finding, ...] = ()
 
     @property
     def text(self) -> str:
@@ -53,6 +60,35 @@ class ScoreReport:
         if not self.made:
             return f"the scores as of {self.job.as_of} were complete already: {self.rows:,} rows in {self.folder}"
         return f"{self.rows:,} rows scored as of {self.job.as_of} into {self.folder}"
+
+
+@dataclass(frozen=True)
+class _Run:
+    """One run of a job: where it publishes, and whom it tells what it does."""
+
+    data: Dataset
+    population: Population
+    place: Path
+    say: Say
+    clock: Clock
+    log: JobLog
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def job(self) -> Job:
+        return self.population.job
+
+    def found(self, findings: list[Finding]) -> None:
+        """Tell what the guards found; GateError where one of them says stop."""
+        for finding in findings:
+            self.log.write("guard", **finding.as_json())
+            self.say(f"warning: {finding.text}")
+        self.findings.extend(findings)
+        stop_at(findings, self.job.task)
+
+    def report(self, manifest: Manifest, made: int) -> ScoreReport:
+        self.log.write("done", folder=str(self.place), rows=manifest.rows, parts=len(manifest.parts), made=made)
+        return ScoreReport(self.job, self.place, manifest.rows, manifest.parts, made, findings=tuple(self.findings))
 
 
 def scores_folder(data: Dataset, task: str) -> Path:
@@ -74,25 +110,34 @@ def score(
 ) -> ScoreReport:
     """Score the population of a task as of a local day's first moment (default: the end of the data).
 
-    The result is `<out>/as_of=YYYY-MM-DD/` with `part-*.parquet` and `_manifest.json`; `out` defaults to
-    `<home>/scores/<config>/<task>`. A result of the same job is completed or left as it is; one of another job (other
-    data, another model) is replaced with `force` only, in one step. With `dry_run`, nothing is written.
+    The result is `<out>/as_of=YYYY-MM-DD/` with `part-*.parquet`, `_profile.json` and `_manifest.json`; `out` defaults
+    to `<home>/scores/<config>/<task>`. A result of the same job is completed or left as it is; one of another job
+    (other data, another model) is replaced with `force` only, in one step. With `dry_run`, nothing is written.
 
     Raises DataError for a day before the data and for an empty population, ModelError where the model does not fit the
-    task or the data, OutputError where the place cannot be written or is not ours to write.
+    task or the data, GateError where a guard says stop, OutputError where the place cannot be written or is not ours.
     """
     settings = data.config.task(task_name)
     task = declare(task_name, settings)
     job = define_job(data, task, settings, bundle, as_of)
     place = (out or scores_folder(data, task_name)) / f"as_of={job.as_of.isoformat()}"
-    with _Population(data, task, bundle, job) as population:
-        if dry_run:
-            rows = population.count()
-            _refuse_empty(task, job, rows)
-            return ScoreReport(job, place, rows, (), 0, dry_run=True)
-        with writing_to(place.parent), _folder(place.parent), only_writer(place.with_name(f".{place.name}.lock")):
-            recover(place)
-            return _scored(population, place, force=force, say=say, clock=clock)
+    log = JobLog(data.config, task_name, clock)
+    log.write("begin", job=job.as_json(), folder=str(place), force=force, dry_run=dry_run)
+    try:
+        with Population(data, task, bundle, job) as population:
+            run = _Run(data, population, place, say, clock, log)
+            previous = last_before(place.parent, job.as_of)
+            run.found(population.findings + check_before(data, job, data.config.scoring.limits, previous, clock()))
+            if dry_run:
+                rows = population.count()
+                _refuse_empty(task, job, rows)
+                return ScoreReport(job, place, rows, (), 0, dry_run=True, findings=tuple(run.findings))
+            with writing_to(place.parent), _folder(place.parent), only_writer(place.with_name(f".{place.name}.lock")):
+                recover(place)
+                return _scored(run, previous, force=force)
+    except RapportError as error:
+        log.write("failed", error=type(error).__name__, text=str(error))
+        raise
 
 
 @contextmanager
@@ -109,43 +154,58 @@ def _folder(folder: Path) -> Iterator[None]:
             one.rmdir()
 
 
-def _scored(population: _Population, place: Path, *, force: bool, say: Say, clock: Clock) -> ScoreReport:
-    job = population.job
-    hidden = place.with_name(f".{place.name}.new")
-    published = _published(place, job, force=force)
-    if published is not None:
+def _scored(run: _Run, previous: Manifest | None, *, force: bool) -> ScoreReport:
+    """Resume, repair or begin the job, and publish what came of it."""
+    place, hidden = run.place, run.place.with_name(f".{run.place.name}.new")
+    published = _published(place, run.job, force=force)
+    if published is None:
+        work = Workspace.open(hidden, run.job, run.clock())
+    else:
         faults = published.faults(place)
         if not faults:
             (place / JOURNAL).unlink(missing_ok=True)
-            return ScoreReport(job, place, published.rows, published.parts, 0)
+            return run.report(published, 0)
         for fault in faults:
-            say(f"{fault}: it will be made again")
+            run.log.write("damage", text=fault)
+            run.say(f"{fault}: it will be made again")
         work = Workspace.repair(hidden, place, published)
-    else:
-        work = Workspace.open(hidden, job, clock())
-    missing = [bucket for bucket in range(job.parts) if not work.has(bucket)]
-    schema = _make(population, work, missing, say=say)
-    rows = sum(part.rows for part in work.parts())
-    if rows == 0:
+    missing = work.missing()
+    empty = empty_profile(run.population.bundle)
+    _make(run, work, missing, empty)
+    if work.rows == 0:
         work.discard()
-        _refuse_empty(population.task, job, rows)
-    manifest = Manifest(job, work.scored_at, columns_of(schema), work.parts())
-    manifest.write(work.folder)
+        _refuse_empty(run.population.task, run.job, 0)
+    profile = work.profile(empty)
+    try:
+        run.found(check_after(profile, work.rows, run.data.config.scoring.limits, previous))
+    except RapportError:
+        work.discard()
+        raise
+    manifest = work.finish(profile)
     publish(work.folder, place)
     (place / JOURNAL).unlink(missing_ok=True)
-    return ScoreReport(job, place, rows, manifest.parts, len(missing))
+    return run.report(manifest, len(missing))
 
 
-def _make(population: _Population, work: Workspace, missing: list[int], *, say: Say) -> pa.Schema:
-    """Make the missing parts; the schema of all."""
-    if missing:
-        say("preparing the model")
-        scorer = population.scorer()
+def _make(run: _Run, work: Workspace, missing: list[int], empty: Profile) -> None:
+    """Make the missing parts."""
+    if not missing:
+        return
+    run.say("preparing the model")
+    scorer = run.population.scorer()
     for number, bucket in enumerate(missing):
-        say(f"scoring part {number + 1} of {len(missing)}")
-        pieces = population.pieces(bucket)
-        work.add(bucket, (scorer.rows(piece, work.job, work.scored_at) for piece in pieces))
-    return pq.read_schema(work.folder / work.parts()[0].file)
+        run.say(f"scoring part {number + 1} of {len(missing)}")
+        tally = Tally()
+        part = work.add(bucket, _rows(run, work, scorer, bucket, empty, tally), tally)
+        run.log.write("part", file=part.file, rows=part.rows, bytes=part.bytes)
+
+
+def _rows(run: _Run, work: Workspace, scorer: Scorer, bucket: int, empty: Profile, tally: Tally) -> Iterator[pa.Table]:
+    """The rows of a part piece by piece; what they look like is tallied on the way."""
+    for piece in run.population.pieces(bucket):
+        rows, raw = scorer.rows(piece, work.job, work.scored_at)
+        tally.add(*count_rows(empty, piece, raw))
+        yield rows
 
 
 def _published(place: Path, job: Job, *, force: bool) -> Manifest | None:
@@ -170,44 +230,3 @@ def _refuse_empty(task: Task, job: Job, rows: int) -> None:
             f"{task.name}: nobody is to be scored as of {job.as_of} ({task.population_text}); "
             "check the date, the population in the config and the data"
         )
-
-
-class _Population:
-    """Who is scored, and what is known of them, bucket by bucket."""
-
-    def __init__(self, data: Dataset, task: Task, bundle: Bundle, job: Job) -> None:
-        self.data, self.task, self.bundle, self.job = data, task, bundle, job
-        trained = bundle.config.get("tasks", {}).get(task.name) or {}
-        learned = {name: tuple(values) for name, values in bundle.metadata.get("learned", {}).items()}
-        self.stream = SnapshotStream(data, task, blocks=trained.get("blocks"), learned=learned)
-        self._check_features()
-
-    def __enter__(self) -> _Population:
-        return self
-
-    def __exit__(self, *fault: object) -> None:
-        self.stream.close()
-
-    def scorer(self) -> Scorer:
-        """The model, made ready."""
-        config = self.data.config
-        return Scorer.of(self.task, self.bundle, currency=config.currency, threads=config.threads)
-
-    def count(self) -> int:
-        """Number of rows that would be scored (before any cut to the top ranks)."""
-        return sum(self.stream.count(self.job.cutoff, bucket) for bucket in range(self.job.parts))
-
-    def pieces(self, bucket: int) -> Iterator[pa.Table]:
-        """The rows of a bucket with their features."""
-        return self.stream.pieces(self.job.cutoff, bucket)
-
-    def _check_features(self) -> None:
-        here = {column.name: column for column in self.stream.columns}
-        absent = [column.name for column in self.bundle.columns if column.name not in here]
-        if absent:
-            why = "; ".join(self.stream.plan.left_out[:3])
-            raise ModelError(
-                f"{self.task.name}: the data give {len(absent)} of the model's {len(self.bundle.columns)} features no "
-                f"more, such as '{absent[0]}'" + (f" ({why})" if why else "") + "; map the tables as in training, "
-                "or train again"
-            )

@@ -21,7 +21,7 @@ from ..language.moments import midnight, to_local
 from ..models.base import json_bytes
 from ..models.bundle import Bundle
 from ..tasks.base import Task
-
+from .never import never_digest
 
 LAST_YEAR = 9000
 
@@ -63,7 +63,7 @@ class Job:
             "model": f"another model ({other.model_name or 'unnamed'} version {other.model_version or '?'})",
             "data": "other data",
             "cutoff": f"another moment ({other.cutoff.isoformat(sep=' ')} UTC)",
-            "settings": "another configuration of the task",
+            "settings": "another configuration of the task (or list of ids never scored)",
             "code": "another version of Rapport",
         }
         named = [text for name, text in words.items() if getattr(self, name) != getattr(other, name)]
@@ -137,7 +137,8 @@ def model_digest(bundle: Bundle) -> str:
 def settings_digest(config: Config, task: str) -> str:
     """sha256 of what the configuration says of the task and of how it is written out."""
     raw = config.resolved()
-    return hashlib.sha256(json_bytes([raw["tasks"][task], raw["currency"], raw["time_zone"]])).hexdigest()
+    content = [raw["tasks"][task], raw["currency"], raw["time_zone"], never_digest(config)]
+    return hashlib.sha256(json_bytes(content)).hexdigest()
 
 
 @lru_cache(maxsize=1)

@@ -17,9 +17,8 @@ import pyarrow as pa
 
 from ..errors import OutputError
 from ..models.base import json_bytes
-from .durable import rename_synced
 from .job import Job
-from .parts import Part, fault_of
+from .parts import Part, fault_of, write_content
 
 MANIFEST = "_manifest.json"
 FORMAT = 1
@@ -27,12 +26,17 @@ FORMAT = 1
 
 @dataclass(frozen=True)
 class Manifest:
-    """What a finished job published. `columns` are (name, Arrow type) in order, `scored_at` the job's start (UTC)."""
+    """What a finished job published.
+
+    `columns` are (name, Arrow type) in order, `scored_at` the job's start (UTC), `profile` the file that describes the
+    population.
+    """
 
     job: Job
     scored_at: datetime
     columns: tuple[tuple[str, str], ...]
     parts: tuple[Part, ...]
+    profile: Part
 
     @property
     def rows(self) -> int:
@@ -48,14 +52,13 @@ class Manifest:
             "rows": self.rows,
             "columns": [{"name": name, "type": kind} for name, kind in self.columns],
             "parts": [part.as_json() for part in self.parts],
+            "profile": self.profile.as_json(),
         }
-        aside = folder / f".{MANIFEST}"
-        aside.write_bytes(json_bytes(content | {"digest": _digest(content)}))
-        rename_synced(aside, folder / MANIFEST)
+        write_content(json_bytes(content | {"digest": _digest(content)}), folder, MANIFEST)
 
     def faults(self, folder: Path) -> list[str]:
         """What is wrong with the parts in the folder, in words; empty where all is as it was written."""
-        found = [fault for part in self.parts if (fault := fault_of(folder, part)) is not None]
+        found = [fault for part in (*self.parts, self.profile) if (fault := fault_of(folder, part)) is not None]
         listed = {part.file for part in self.parts}
         strangers = sorted(file.name for file in folder.glob("*.parquet") if file.name not in listed)
         return found + [f"{name} is not in the manifest" for name in strangers]
@@ -86,6 +89,7 @@ def read_manifest(folder: Path) -> Manifest | None:
             datetime.fromisoformat(content["scored_at"]),
             tuple((column["name"], column["type"]) for column in content["columns"]),
             tuple(Part(**part) for part in _sequence(content["parts"])),
+            Part(**content["profile"]),
         )
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise OutputError(

@@ -53,6 +53,17 @@ def write_part(pieces: Iterable[pa.Table], folder: Path, bucket: int) -> Part:
     return part
 
 
+def write_content(content: bytes, folder: Path, name: str) -> Part:
+    """Write a small file aside, synced and renamed."""
+    aside = folder / f".{name}.{os.getpid()}"
+    try:
+        aside.write_bytes(content)
+        rename_synced(aside, folder / name)
+    finally:
+        aside.unlink(missing_ok=True)
+    return Part(name, 0, len(content), hashlib.sha256(content).hexdigest())
+
+
 def fault_of(folder: Path, part: Part, schema: pa.Schema | None = None) -> str | None:
     """What is wrong with a part as it lies in the folder, in words; None where it is as it was written.
 

@@ -44,15 +44,16 @@ class Scorer:
         """Raw scores (n,) of a snapshot."""
         return self.explainer.raw_score(snapshot)
 
-    def rows(self, snapshot: pa.Table, job: Job, scored_at: datetime) -> pa.Table:
-        """The rows of the scores file for a snapshot, sorted by entity and then by the task's other key or the rank.
+    def rows(self, snapshot: pa.Table, job: Job, scored_at: datetime) -> tuple[pa.Table, Floats]:
+        """The rows of the scores file for a snapshot, sorted by keys or rank, and the raw scores (n,) of all of it.
 
         For a task whose values compete for an entity only the task's top ranks are kept, and reasons are computed for
         those alone.
         """
-        rank = None
+        rank, of_all = None, None
         if self.task.ranks_within is not None:
-            chosen, rank = self._best(snapshot)
+            of_all = self.raw_scores(snapshot)
+            chosen, rank = self._best(snapshot, of_all)
             snapshot = snapshot.take(pa.array(chosen))
         reasons = self.explainer.top_reasons(snapshot, REASONS)
         raw = reasons.raw_score
@@ -65,7 +66,7 @@ class Scorer:
         columns["percentile"] = pa.nulls(n, pa.float64()) if known is None else pa.array(percentiles(raw, known))
         columns |= reasons.columns(self.writer.write_batch(snapshot, reasons.feature))
         columns |= _provenance(job, scored_at, n)
-        return pa.table(columns)
+        return pa.table(columns), raw if of_all is None else of_all
 
     def _keys(self, snapshot: pa.Table, rank: npt.NDArray[np.int32] | None) -> dict[str, pa.Array | pa.ChunkedArray]:
         entity, *others = self.task.keys
@@ -74,14 +75,14 @@ class Scorer:
             return keys | {"rank": pa.array(rank, pa.int32()), "offer_id": snapshot[others[0]]}
         return keys | {name: snapshot[name] for name in others}
 
-    def _best(self, snapshot: pa.Table) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
+    def _best(self, snapshot: pa.Table, raw: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """Rows of the top offers of each entity, in the order of the file, and their ranks from 1.
 
         Ranked by raw score, since calibration may tie what the model tells apart; equal scores by the offer's name.
         """
         entity, offer = self.task.keys[0], self.task.ranks_within
         assert offer is not None
-        table = pa.table({"entity": snapshot[entity], "raw": self.raw_scores(snapshot), "offer": snapshot[offer]})
+        table = pa.table({"entity": snapshot[entity], "raw": raw, "offer": snapshot[offer]})
         order = pa.compute.sort_indices(
             table, sort_keys=[("entity", "ascending"), ("raw", "descending"), ("offer", "ascending")]
         ).to_numpy()

@@ -49,8 +49,20 @@ def _learned(bundle):  # type: ignore[no-untyped-def]
 
 
 def test_columns_are_those_of_the_contract(kiosk: Kiosk, out: Path) -> None:
-    reasons = [f"reason_{k}{suffix}" for k in range(1, 6) for suffix in ("", "_group", "_feature", "_value", "_contribution")]
-    ending = ["as_of", "score", "raw_score", "percentile", *reasons, "model_name", "model_version", "run_id", "scored_at"]
+    reasons = [
+        f"reason_{k}{suffix}" for k in range(1, 6) for suffix in ("", "_group", "_feature", "_value", "_contribution")
+    ]
+    ending = [
+        "as_of",
+        "score",
+        "raw_score",
+        "percentile",
+        *reasons,
+        "model_name",
+        "model_version",
+        "run_id",
+        "scored_at",
+    ]
     keys = {"churn": [], "conversion": ["campaign_id"], "next_offer": ["rank", "offer_id"]}
     for task, further in keys.items():
         schema = table_of(_score(kiosk, task, out / task).folder).schema
@@ -75,7 +87,11 @@ def test_one_part_a_bucket_and_nobody_twice(kiosk: Kiosk, out: Path) -> None:
     assert all(part.rows > 0 for part in report.parts)
     ids = table_of(report.folder)["entity_id"]
     assert len(pc.unique(ids)) == len(ids) == report.rows
-    assert sorted(file.name for file in report.folder.iterdir()) == ["_manifest.json", *(p.file for p in report.parts)]
+    assert sorted(file.name for file in report.folder.iterdir()) == [
+        "_manifest.json",
+        "_profile.json",
+        *(p.file for p in report.parts),
+    ]
     assert [file.name for file in out.iterdir()] == [report.folder.name]
 
 

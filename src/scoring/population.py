@@ -1,0 +1,52 @@
+"""Who is scored by a job, and what is known of them, bucket by bucket."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+
+from ..data.dataset import Dataset
+from ..features.stream import SnapshotStream
+from ..models.bundle import Bundle
+from ..tasks.base import Task
+from .findings import Finding
+from .guards import check_features
+from .job import Job
+from .never import Never
+from .rows import Scorer
+
+
+class Population:
+    """Use it as a context manager: inside, the names of the data's tables stand for one bucket at a time.
+
+    Features are those of the model: its blocks, its learned values. `findings` is what they showed.
+    """
+
+    def __init__(self, data: Dataset, task: Task, bundle: Bundle, job: Job) -> None:
+        self.data, self.task, self.bundle, self.job = data, task, bundle, job
+        trained = bundle.config.get("tasks", {}).get(task.name) or {}
+        learned = {name: tuple(values) for name, values in bundle.metadata.get("learned", {}).items()}
+        never = Never(data, task.entity)
+        self.stream = SnapshotStream(data, task, blocks=trained.get("blocks"), learned=learned, allowed=never.allowed)
+        plan = self.stream.plan
+        self.findings: list[Finding] = check_features(task.name, bundle, self.stream.columns, plan.left_out)
+
+    def __enter__(self) -> Population:
+        return self
+
+    def __exit__(self, *fault: object) -> None:
+        self.stream.close()
+
+    def scorer(self) -> Scorer:
+        """The model, made ready."""
+        config = self.data.config
+        return Scorer.of(self.task, self.bundle, currency=config.currency, threads=config.threads)
+
+    def count(self) -> int:
+        """Number of rows that would be scored (before any cut to the top ranks)."""
+        return sum(self.stream.count(self.job.cutoff, bucket) for bucket in range(self.job.parts))
+
+    def pieces(self, bucket: int) -> Iterator[pa.Table]:
+        """The rows of a bucket with their features."""
+        return self.stream.pieces(self.job.cutoff, bucket)
