@@ -29,7 +29,7 @@ from ..language.moments import midnight, shift, to_local
 Row = dict[str, Any]
 TIME, MONEY = pa.timestamp("us"), pa.decimal128(18, 6)
 CUSTOMERS, PROSPECTS, VISITS, PRODUCTS, INTERACTIONS = 30, 60, 260, 14, 80
-DAYS = (date(2024, 2, 12), date(2024, 3, 11), date(2024, 4, 8))
+DAYS = (date(2024, 2, 12), date(2024, 3, 11))
 FIRST, LAST = datetime(2023, 6, 1), datetime(2024, 6, 30)
 CAMPAIGN_DAYS, KNOWN_BEFORE = 20, 10
 _TICK = timedelta(microseconds=1)
@@ -72,7 +72,7 @@ class Company:
         stored = {name: engine.columns(name) for name in self.tables}
         columns = {**stored, **moments_of(stored)}
         define_moments(engine, columns)
-        config = Config(name="made_up", time_zone=str(self.zone), sources={}, tables={})
+        config = Config.model_validate({"name": "made_up", "time_zone": str(self.zone), "sources": {}, "tables": {}})
         return Dataset(config, engine, columns, self.attributes, {}, "", FIRST, LAST, 1, Report("made_up", (), {}, ()))
 
 
@@ -131,9 +131,9 @@ class _Maker:
         return FIRST + self.random.random() * (LAST - FIRST)
 
     def _late(self, at: datetime) -> datetime | None:
-        """When an event came to be known: mostly nobody says, sometimes long after, exactly at a cutoff too."""
+        """When an event came to be known: mostly nobody says, sometimes long after, at a cutoff, even before."""
         later = [moment for moment in (at + timedelta(days=40), *self.cutoffs) if moment >= at]
-        return self.random.choice([None, None, None, at, self.random.choice(later)])
+        return self.random.choice([None, None, None, at, at - timedelta(days=9), self.random.choice(later)])
 
     def _local(self, at: datetime) -> Row:
         local = to_local(at, self.zone)
@@ -188,7 +188,9 @@ class _Maker:
         return [
             {
                 "product_id": number,
-                "category": ("tea", "jam", "pans", "it's {odd}", "Käse", None)[number % 6],
+                "category": ("tea", "jam", "pans", "it's {odd}", "Käse", None)[number % 6]
+                if number < PRODUCTS
+                else "new",
                 "line": ("food", "home", "tier dear", None)[number % 4],
                 "tier": ("plain", "dear", None)[number % 3],
             }
@@ -211,7 +213,7 @@ class _Maker:
 
     def _offers(self, made: dict[str, list[Row]]) -> list[Row]:
         products = {row["product_id"]: row for row in made["products"]}
-        rows = []
+        rows: list[Row] = []
         for campaign in made["campaigns"]:
             for product in self.random.sample(range(1, PRODUCTS + 1), 4):
                 late = campaign["known_at"] + timedelta(days=self.random.choice([0, 0, 0, 15]))
@@ -220,7 +222,7 @@ class _Maker:
         return rows
 
     def _contacts(self, made: dict[str, list[Row]]) -> list[Row]:
-        rows = []
+        rows: list[Row] = []
         for campaign in made["campaigns"]:
             carried = {"campaign_kind": campaign["kind"], "ends_at": campaign["ends_at"]}
             carried |= {"campaign_id": campaign["campaign_id"], "starts_at": campaign["starts_at"]}
@@ -247,15 +249,18 @@ class _Maker:
         rows = []
         for _ in range(VISITS):
             at, customer = self._time(), self._customer()
+            if at > self.cutoffs[0] and self.random.random() < 0.15:
+                customer = CUSTOMERS + self.random.randint(1, 4)  # these come later than the others
             order = self.random.choice([None, self.random.randint(1, 150)])
             for _ in range(self.random.choice([1, 1, 2, 3])):
                 line_at = at + self.random.choice([0, 0, 0, 90]) * timedelta(seconds=1)
                 row = {"customer_id": customer, "at": line_at, "order_id": order, "known_at": self._late(line_at)}
-                rows.append(row | self._line(made) | self._local(line_at))
+                rows.append(row | self._line(made, line_at) | self._local(line_at))
         return rows
 
-    def _line(self, made: dict[str, list[Row]]) -> Row:
-        product = self.random.choice([*made["products"], None])
+    def _line(self, made: dict[str, list[Row]], at: datetime) -> Row:
+        sold = made["products"][: None if at > self.cutoffs[0] else -1]  # the last one is new
+        product = self.random.choice([*sold, None])
         amount = Decimal(self.random.choice([self.random.randint(-500, 9000), 10])) / 100
         of_product = {name: product[name] if product else None for name in ("product_id", *_PRODUCT)}
         return of_product | {"amount": amount}

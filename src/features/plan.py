@@ -167,6 +167,10 @@ def values_to_learn(blocks: Sequence[Block], tables: Columns) -> dict[str, tuple
     return found
 
 
+def _keys(block: Block) -> list[tuple[str, ...]]:
+    return [*(group.key for group in block.groups), *(fitted.key for fitted in block.fitted)]
+
+
 def _reaches(key: Sequence[str], rows: Mapping[str, str]) -> bool:
     return all(name in rows for name in key)
 
@@ -295,5 +299,5 @@ def _add_derived(draft: _Draft, block: Block, feature: Feature) -> None:
     if not absent and feature.name not in draft.excluded:
         draft.derived.append(feature)
         draft.add_columns(block.name, feature, (None,))
-    elif absent and any(_reaches(part.key, draft.rows) for part in (*block.groups, *block.fitted)):
+    elif absent and any(_reaches(key, draft.rows) for key in _keys(block)):
         draft.left_out.append(f"{block.name}.{feature.name}: there is no {absent[0]}")
