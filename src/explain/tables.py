@@ -131,8 +131,8 @@ class TreeTables:
     def _run(self, X: Floats, steps: Steps, work: Callable[[int, int, Workspace], None]) -> None:
         """Take the rows through the steps, chunk by chunk, on as many threads as there are and as pay off."""
         rows = len(X)
-        size = min(self._chunk, rows)
-        threads = max(1, min(self.threads, -(-rows // max(size, 1))))
+        threads = max(1, min(self.threads, rows // TILE))
+        size = max(1, min(self._chunk, -(-rows // threads)))
         spare: SimpleQueue[Workspace] = SimpleQueue()
         for _ in range(threads):
             spare.put(Workspace.allocate(self._sizes, size))
@@ -148,7 +148,7 @@ class TreeTables:
                 spare.put(w)
 
         if threads == 1:
-            for first in range(0, rows, max(size, 1)):
+            for first in range(0, rows, size):
                 chunk(first)
             return
         with ThreadPoolExecutor(threads) as pool:
