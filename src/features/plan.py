@@ -182,12 +182,9 @@ def _add_group(draft: _Draft, block: str, group: Group) -> None:
         missing = group.table if table is None else group.through
         draft.left_out.append(f"{block}: no table {missing}")
         return
-    through = draft.tables[group.through] if group.through else {}
-    absent = [key for key in group.key if key not in table and key not in through]
-    absent += [group.on for side in (table, through) if group.through and group.on not in side]
-    absent += [time for time, side in _times(group, table, through) if time not in side]
-    if absent:
-        draft.left_out.append(f"{block}: {group.table} has no {absent[0]}")
+    lacking = _lacking(draft, group, table)
+    if lacking is not None:
+        draft.left_out.append(f"{block}: {lacking}")
         return
     kept: list[Feature] = []
     for feature in group.features:
@@ -206,11 +203,19 @@ def _add_group(draft: _Draft, block: str, group: Group) -> None:
         draft.groups.append(replace(group, features=tuple(kept)))
 
 
-def _times(group: Group, table: Mapping[str, str], through: Mapping[str, str]) -> list[tuple[str, Mapping[str, str]]]:
-    """The times that a group cannot do without, and the table of each."""
-    if all(isinstance(feature.what, EveryAttribute) for feature in group.features):
-        return []
-    return [("known_at" if group.planned else "at", table), *([("known_at", through)] if group.through else [])]
+def _lacking(draft: _Draft, group: Group, table: Mapping[str, str]) -> str | None:
+    """The key or time that a group cannot do without and does not have, in words."""
+    through = draft.tables[group.through] if group.through else {}
+    for key in group.key:
+        if key not in table and key not in through:
+            return f"{group.table} has no {key}"
+    wanted = [] if all(isinstance(feature.what, EveryAttribute) for feature in group.features) else [group.table]
+    time = "known_at" if group.planned else "at"
+    needed = [(name, time) for name in wanted]
+    if group.through:
+        needed += [(group.table, group.on), (group.through, group.on), (group.through, "known_at")]
+    found = (f"{name} has no {column}" for name, column in needed if column not in draft.tables[name])
+    return next(found, None)
 
 
 def _spelled_out(draft: _Draft, block: str, group: Group, feature: Feature) -> Iterator[Feature]:
