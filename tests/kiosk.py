@@ -1,4 +1,4 @@
-"""A kiosk with some hundred customers, split into four buckets, and a small model of each task: for the tests of scoring."""
+"""A kiosk with some hundred customers in four buckets, and a small model of each task: for the tests of scoring."""
 
 from __future__ import annotations
 
@@ -14,8 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 from small_project import write_project
 
-from rapport.config import Config, LearnerConfig
+from rapport.config import Config, LearnerConfig, load_config
 from rapport.data.dataset import Dataset
+from rapport.data.ingest import open_dataset
 from rapport.features.snapshot import Snapshots
 from rapport.language.moments import midnight
 from rapport.models.bundle import Bundle, load_bundle, save_bundle
@@ -46,6 +47,11 @@ class Kiosk:
 
     data: Dataset
     models: Mapping[str, Path]
+    folder: Path
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "small.yaml"
 
     def bundle(self, task: str) -> Bundle:
         return load_bundle(self.models[task], threads=1)
@@ -144,3 +150,14 @@ def copy_of(folder: Path, place: Path) -> Path:
 def table_of(folder: Path) -> pa.Table:
     """All rows of a published result, in the order of its parts."""
     return pa.concat_tables([pq.read_table(file, partitioning=None) for file in sorted(folder.glob("part-*.parquet"))])
+
+
+def score_alone(config: Path, home: Path, model: Path, task: str, out: Path, now: datetime, force: bool) -> None:
+    """A whole job in a process of its own, as the tests of killed jobs start it; everything is opened anew."""
+    from rapport.scoring.batch import score
+
+    patch = small_buckets()
+    data = open_dataset(load_config(config).model_copy(update={"home": home}))
+    score(data, task, load_bundle(model, threads=1), out=out, force=force, clock=lambda: now)
+    data.engine.close()
+    patch.undo()

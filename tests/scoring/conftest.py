@@ -20,7 +20,7 @@ def kiosk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kiosk]:
     models = {name: folder / "models" / name for name in TASKS}
     for name, place in models.items():
         train_small(data, name, place)
-    yield Kiosk(data, models)
+    yield Kiosk(data, models, folder)
     patch.undo()
     data.engine.close()
 
