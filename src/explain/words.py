@@ -123,14 +123,13 @@ class ReasonWriter:
         return text
 
     def _parse(self, column: FeatureColumn) -> list[list[_Piece]]:
-        """The clauses of a feature's template, or of the default where it has none or names a feature we lack."""
+        """The clauses of a feature's template without those that name a feature we lack; the default if none is left."""
         known = {"value", "typical", *self._by_name}
-        template = column.words
-        fields = {field for _, field, _, _ in Formatter().parse(template) if field is not None}
-        if not template or not fields <= known:
-            template = _DEFAULT.replace("{definition}", _definition(column).replace("{", "{{").replace("}", "}}"))
+        kept = [clause for clause in column.words.split("; ") if clause and _fields(clause) <= known]
+        if not kept:
+            kept = _DEFAULT.replace("{definition}", re.sub("([{}])", r"\1\1", _definition(column))).split("; ")
         clauses = []
-        for clause in template.split("; "):
+        for clause in kept:
             pieces, before = [], None
             for text, field, _, _ in Formatter().parse(clause):
                 bare = before is not None and self._is_bare(column if before == "value" else self._by_name.get(before))
@@ -154,6 +153,10 @@ def probability_without(
     """Calibrated probabilities with the contribution of one group taken away: (n, k) for groups (n, k) and raw (n,)."""
     without = raw[:, None] - group_contributions
     return calibrator.apply(without.ravel()).reshape(without.shape)
+
+
+def _fields(clause: str) -> set[str]:
+    return {field for _, field, _, _ in Formatter().parse(clause) if field is not None}
 
 
 def _definition(column: FeatureColumn) -> str:

@@ -89,6 +89,11 @@ def test_numbers_carry_their_units(value: float, unit: str, text: str | None) ->
     assert format_numbers(np.array([value]), unit, "USD")[0].as_py() == text
 
 
+def test_a_clause_about_a_feature_that_the_model_lacks_is_left_out() -> None:
+    writer = ReasonWriter(COLUMNS[:1], QUANTILES)
+    assert writer.write("days_since_visit", {"days_since_visit": 3, "gap_mean": 2}) == "last visit 3 days ago"
+
+
 def test_money_without_a_currency_is_a_bare_number() -> None:
     assert format_numbers(np.array([12.5]), "currency", "").to_pylist() == ["12.50"]
 
