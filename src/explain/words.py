@@ -123,7 +123,7 @@ class ReasonWriter:
         return text
 
     def _parse(self, column: FeatureColumn) -> list[list[_Piece]]:
-        """The clauses of a feature's template without those that name a feature we lack; the default if none is left."""
+        """The clauses of a feature's template less those that name a feature we lack; the default if none is left."""
         known = {"value", "typical", *self._by_name}
         kept = [clause for clause in column.words.split("; ") if clause and _fields(clause) <= known]
         if not kept:
