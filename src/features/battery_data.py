@@ -80,12 +80,15 @@ def made_up_company(zone: str = "America/New_York", seed: int = 0) -> Company:
     """The company in a business zone; the same arguments give the same rows."""
     random, info = Random(seed), ZoneInfo(zone)
     maker = _Maker(random, info, tuple(midnight(day, info) for day in DAYS))
-    rows = maker.rows()
-    tables = {name: pa.Table.from_pylist(random.sample(rows[name], len(rows[name])), _schema(name)) for name in TABLES}
+    made = maker.rows()
+    tables = {}
+    for name, rows in made.items():
+        tables[name] = pa.Table.from_pylist(random.sample(rows, len(rows)), schema_of(name))
     return Company(tables, {name: tuple(extra) for name, extra in ATTRIBUTES.items()}, info, maker.cutoffs)
 
 
-def _schema(table: str) -> pa.Schema:
+def schema_of(table: str) -> pa.Schema:
+    """The columns of a table as ingest writes them."""
     canonical = {column.name: _TYPES[column.type] for column in TABLES[table].columns}
     return pa.schema(list((canonical | dict(ENRICHED.get(table, {})) | ATTRIBUTES.get(table, {})).items()))
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from ...language.declarations import (
     Attribute,
     Block,
-    Count,
     DaysBetween,
     DaysSinceLast,
     Distinct,
@@ -26,7 +25,7 @@ BLOCK = Block(
             (
                 Feature(
                     "campaign_size",
-                    Count(),
+                    Distinct(column="customer_id"),
                     definition="customers targeted by the campaign",
                     unit="count",
                     family="the campaign itself",
