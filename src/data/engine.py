@@ -18,7 +18,6 @@ from sqlglot import exp
 
 from ..errors import DataError
 
-
 HELD_BYTES = 64_000_000  # of Parquet, about seven million purchases
 
 
@@ -55,18 +54,20 @@ class DuckDBEngine:
     # -------------------------------------------------------------------------------- tables
     def add_files(self, name: str, files: Sequence[Path]) -> None:
         """Make Parquet files known as one table, replacing what had the name."""
-        relation = self.connection.read_parquet([str(file) for file in files], union_by_name=True)
-        relation.create_view(name, replace=True)
+        self._run(lambda view: self._files(files).create_view(view, replace=True), name)
 
     def hold_files(self, name: str, files: Sequence[Path]) -> None:
-        """As `add_files`, but small files are copied into memory: what reads them many times then takes half as long."""
-        if sum(file.stat().st_size for file in files) > HELD_BYTES:
-            self.drop(name)
+        """As `add_files`, but small files are copied into memory: many reads then take half as long."""
+        self.drop(name)
+        if self._run(lambda _: sum(file.stat().st_size for file in files), name) > HELD_BYTES:
             self.add_files(name, files)
             return
-        self.drop(name)
-        relation = self.connection.read_parquet([str(file) for file in files], union_by_name=True)
-        relation.query("files", f"CREATE TABLE {_quoted(name)} AS SELECT * FROM files")
+        self._run(
+            lambda sql: self._files(files).query("files", sql), f"CREATE TABLE {_quoted(name)} AS SELECT * FROM files"
+        )
+
+    def _files(self, files: Sequence[Path]) -> duckdb.DuckDBPyRelation:
+        return self.connection.read_parquet([str(file) for file in files], union_by_name=True)
 
     def add_table(self, name: str, table: pa.Table) -> None:
         """Copy an Arrow table into the engine under a name, replacing what had it."""
@@ -149,7 +150,7 @@ class DuckDBEngine:
 
     def arrow(self, tree: exp.Expression) -> pa.Table:
         """Run a query and return all of its rows."""
-        return self._run(self.connection.sql, self.sql(tree)).to_arrow_table()
+        return self._run(lambda sql: self.connection.sql(sql).to_arrow_table(), self.sql(tree))
 
     def batches(self, tree: exp.Expression, rows: int = 100_000) -> Iterator[pa.RecordBatch]:
         """Run a query and yield its rows in batches, without holding all of them."""
@@ -161,6 +162,9 @@ class DuckDBEngine:
             return call(sql)
         except duckdb.OutOfMemoryException as error:
             raise DataError(f"the memory limit was not enough: {error}; raise memory_limit in the config") from error
+        except (duckdb.IOException, FileNotFoundError) as error:
+            line = str(error).splitlines()[0]
+            raise DataError(f"a file of the data is gone or damaged, or the disk is full: {line}") from error
 
 
 def _quoted(name: str) -> str:

@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -19,7 +20,7 @@ import pyarrow.parquet as pq
 import pytest
 from kiosk import BUCKETS, Kiosk, copy_of, score_alone, table_of
 
-from rapport.errors import ModelError, OutputError, RapportError
+from rapport.errors import DataError, ModelError, OutputError, RapportError
 from rapport.models.bundle import load_bundle
 from rapport.scoring.batch import ScoreReport, score
 from rapport.scoring.lock import only_writer
@@ -230,6 +231,22 @@ def test_one_changed_bit_in_the_model_is_refused(kiosk: Kiosk, tmp_path: Path, f
     _flip(model / file)
     with pytest.raises(ModelError, match=f"{file} in .* was changed"):
         load_bundle(model)
+
+
+def test_a_source_that_vanished_is_named_and_earlier_results_stay(
+    kiosk: Kiosk, published: Path, tmp_path: Path
+) -> None:
+    files = {
+        table: (*paths[:3], paths[3].with_name("gone.parquet"))
+        for table, paths in kiosk.data.files.items()
+        if len(paths) > 3
+    }
+    data = replace(kiosk.data, files={**kiosk.data.files, **files})
+    before = content(published)
+    with pytest.raises(DataError, match=r"a file of the data is gone .*gone.parquet"):
+        score(data, "churn", kiosk.bundle("churn"), out=published.parent, force=True)
+    kiosk.data.register()
+    assert content(published) == before
 
 
 # ------------------------------------------------------------------------------------------- places
