@@ -14,14 +14,22 @@ from rich.status import Status
 from rich.table import Table
 
 
+WIDTH = 150  # of what is not a terminal, such as a log
+
+
+def _terminal(*, stderr: bool) -> Terminal:
+    terminal = Terminal(stderr=stderr, highlight=False)
+    return terminal if terminal.is_terminal else Terminal(stderr=stderr, highlight=False, width=WIDTH)
+
+
 class Console:
     """Steps with their seconds, and the result of a command."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
         self.seconds: dict[str, float] = {}
-        self._progress = Terminal(stderr=True, highlight=False)
-        self._out = Terminal(highlight=False)
+        self._progress = _terminal(stderr=True)
+        self._out = _terminal(stderr=False)
         self._status: Status | None = None
 
     @contextmanager

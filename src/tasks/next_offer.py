@@ -32,7 +32,7 @@ def next_offer(config: NextOfferConfig) -> Task:
         ),
         target=Requirement("transactions", PAIR, Count(ahead=config.horizon) > 0),
         horizon=config.horizon,
-        blocks=("offers", "breadth", "profile"),
+        blocks=("offers", "breadth"),
         primary_metric="map_at_10",
         rules=(
             RuleOfThumb("column", ("category_buyers_28d",), "what most customers bought lately, the same list for all"),
