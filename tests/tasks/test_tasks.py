@@ -9,7 +9,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from tasks.hand_made import Row, at, bought, company
+from hand_made import Row, at, bought, company
 
 from rapport.config import ChurnConfig, ConversionConfig, NextOfferConfig, TasksConfig
 from rapport.data.engine import DuckDBEngine
