@@ -61,7 +61,7 @@ def locate(name: str, location: str, folder: Path, environment: Mapping[str, str
 
     Raises DataError: an unset variable, an unknown form, a package that is not installed, no such file.
     """
-    text = _expanded(name, location, environment)
+    text = expanded(f"source '{name}'", location, environment)
     if text.startswith("package:"):
         return Location(name, _file_kind(name, text), (_in_package(name, text.removeprefix("package:")),))
     if text.startswith("duckdb:"):
@@ -77,11 +77,13 @@ def locate(name: str, location: str, folder: Path, environment: Mapping[str, str
 
 
 # ------------------------------------------------------------------------------------------- taking apart
-def _expanded(name: str, location: str, environment: Mapping[str, str]) -> str:
+def expanded(what: str, location: str, environment: Mapping[str, str] = os.environ) -> str:
+    """A location with its environment variables filled in; DataError saying `what` needs one that is not set."""
+
     def value(match: re.Match[str]) -> str:
         variable = match.group(1)
         if variable not in environment:
-            raise DataError(f"source '{name}' needs the environment variable {variable}, which is not set")
+            raise DataError(f"{what} needs the environment variable {variable}, which is not set")
         return environment[variable]
 
     return re.sub(r"\$\{(\w+)\}", value, location)

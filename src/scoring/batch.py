@@ -31,6 +31,7 @@ from .parts import Part
 from .population import Population
 from .profile import Profile, count_rows, empty_profile
 from .rows import Scorer
+from .sinks import Sink, open_sinks
 from .workspace import JOURNAL, Tally, Workspace
 
 Say = Callable[[str], None]
@@ -72,6 +73,7 @@ class _Run:
     say: Say
     clock: Clock
     log: JobLog
+    sinks: tuple[Sink, ...] = ()
     findings: list[Finding] = field(default_factory=list)
 
     @property
@@ -86,7 +88,16 @@ class _Run:
         self.findings.extend(findings)
         stop_at(findings, self.job.task)
 
+    def deliver(self, manifest: Manifest) -> None:
+        """Bring a published result to the sinks that do not have it."""
+        for sink in self.sinks:
+            if not sink.holds(manifest):
+                self.say(f"writing to {sink.shown}")
+                sink.put(self.place, manifest)
+                self.log.write("sink", sink=sink.shown, rows=manifest.rows)
+
     def report(self, manifest: Manifest, made: int) -> ScoreReport:
+        self.deliver(manifest)
         self.log.write("done", folder=str(self.place), rows=manifest.rows, parts=len(manifest.parts), made=made)
         return ScoreReport(self.job, self.place, manifest.rows, manifest.parts, made, findings=tuple(self.findings))
 
@@ -125,7 +136,7 @@ def score(
     log.write("begin", job=job.as_json(), folder=str(place), force=force, dry_run=dry_run)
     try:
         with Population(data, task, bundle, job) as population:
-            run = _Run(data, population, place, say, clock, log)
+            run = _Run(data, population, place, say, clock, log, open_sinks(data.config))
             previous = last_before(place.parent, job.as_of)
             run.found(population.findings + check_before(data, job, data.config.scoring.limits, previous, clock()))
             if dry_run:
