@@ -191,7 +191,7 @@ from rapport.features.battery_data import made_up_company
 from rapport.features.blocks import BLOCKS
 import hashlib, datetime
 company = made_up_company(sys.argv[1])
-for task in every_task()[:2]:
+for task in every_task()[:1]:
     table = train(task, list(BLOCKS.values()), company).table
     print(task.name, table.num_rows, hashlib.sha256(repr(table.to_pydict()).encode()).hexdigest())
 print(datetime.datetime(2024, 1, 1).astimezone().utcoffset())
@@ -214,7 +214,7 @@ def test_the_machines_time_zone_does_not_matter() -> None:
     assert set(answers) == {"-1 day, 19:00:00", "8:00:00"}
     first, second = answers.values()
     assert first == second
-    assert len(first) == 2
+    assert len(first) == 1
 
 
 def test_a_session_in_another_zone_does_not_matter() -> None:
@@ -226,5 +226,4 @@ def test_a_session_in_another_zone_does_not_matter() -> None:
         return opened
 
     company, blocks = made_up_company("Asia/Shanghai"), list(BLOCKS.values())
-    for task in every_task()[:2]:
-        assert train(task, blocks, company, elsewhere).table.equals(train(task, blocks, company).table)
+    assert train(CHURN, blocks, company, elsewhere).table.equals(train(CHURN, blocks, company).table)

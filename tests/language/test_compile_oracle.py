@@ -127,7 +127,7 @@ def table_of(rows: list[dict[str, Any]], lacks: tuple[str, ...]) -> pa.Table:
     return pa.Table.from_pylist(rows, pa.schema([(n, t) for n, t in SCHEMA.items() if n not in lacks]))
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(seed=st.integers(0, 10**6), lacks=st.sampled_from([(), ("order_id",), ("known_at",), ("order_id", "known_at")]))
 def test_both_formulations_equal_the_oracle(engine: DuckDBEngine, seed: int, lacks: tuple[str, ...]) -> None:
     zone, cutoffs, rows = world(seed, lacks)
