@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -35,7 +36,9 @@ class DuckDBEngine:
         if threads is not None:
             settings["threads"] = str(threads)
         self.connection = duckdb.connect(":memory:", config=settings)
-        self.connection.execute("SET enable_progress_bar = false")
+        # In a notebook without ipywidgets DuckDB refuses to touch its progress bar, and shows none.
+        with suppress(duckdb.InvalidInputException):
+            self.connection.execute("SET enable_progress_bar = false")
         self.connection.execute("SET TimeZone = 'UTC'")
 
     def __enter__(self) -> DuckDBEngine:
