@@ -99,7 +99,8 @@ BLOCK = Block(
                         definition=f"visits so far, fading with age by a factor of e every {fade} days",
                         unit="count",
                         family="how often he comes",
-                        words="recent visits, older ones counting less: {value}; typically {typical}",
+                        words="{visits_28d} visits in the last 28 days; {visits_90d} in the last 90; "
+                        "last visit {days_since_visit} ago",
                     )
                     for fade in (10, 30, 60)
                 ),
