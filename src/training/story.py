@@ -231,7 +231,8 @@ def _limits(trained: Trained) -> tuple[str, ...]:
     left_out = {name: n for name, n in material.purged.items() if n and name not in material.spines}
     limits += [f"{n} rows of campaigns {name} are left out." for name, n in left_out.items()]
     limits += [f"Feature block {text}; it is left out." for text in material.snapshots.plan.left_out]
-    limits.append("The model has seen one year or less of this business; unusual seasons are new to it.")
+    days = (material.data.observed_until - material.data.first_event).days
+    limits.append(f"The data span {days} days; whatever comes more rarely than that is new to the model.")
     return tuple(limits)
 
 
