@@ -8,10 +8,10 @@ quantile function, Phi the normal distribution function and s the person's segme
     size_i   = exp(size_spread x z_size) x size_s                      of a basket
     trait strengths = Phi(z), for regular, broad, referring, immune, tolerant
     shape of the gaps: k_i = 1 + floor(6 regular^2.5)                  Erlang-k, 1 is Poisson
-    v_ic = exp(profile_sc + spikes_i g_ic) normalised to mean 1        interest, g standard normal
+    v_ic = exp(focus_i profile_sc + segment_noise g_ic), to mean 1     interest, g standard normal
 
-spikes_i = (0.3 + 1.4 (1 - broad_i)) x segment_noise: a narrow customer's interest has few peaks. Attributes are drawn
-from distributions that lean by segment, so that they tell something and not everything. In a pure BG/NBD world the
+focus_i = 0.5 + 1.2 (1 - broad_i): a narrow customer keeps to the lines of his segment. Attributes are drawn from
+distributions that lean by segment, so that they tell something and not everything. In a pure BG/NBD world the
 rate is Gamma(r, alpha) and the probability of leaving at a purchase Beta(a, b), independent of one another.
 """
 
@@ -204,8 +204,8 @@ def _behaviours(config: WorldConfig, people: NDArray[Any], keys: Uint64) -> None
     )
     people["invoiced"] = uniforms(keys, 59) < 0.3
     normal = special.ndtri(np.clip(uniforms(keys, 60), 1e-9, 1 - 1e-9))
-    known = 0.6 * (people["channel"] == 3) - 0.5 * (people["channel"] == 1) + 0.25 * (income - 2)
-    known += np.array([0.5, -0.3, 0.2, -0.6, 0.3])[people["segment"] % 5] + 0.7 * (people["occasion"] == 2)
+    known = 0.9 * (people["channel"] == 3) - 0.8 * (people["channel"] == 1) + 0.3 * (income - 2)
+    known += np.array([0.3, -0.2, 0.1, -0.4, 0.2])[people["segment"] % 5] + 0.9 * (people["occasion"] == 2)
     known += config.prospecting.referral_effect * (people["generation"] > 0)
     people["interest"] = known + config.prospecting.interest_spread * normal
 
@@ -217,7 +217,8 @@ def _interests(config: WorldConfig, people: NDArray[Any], keys: Uint64) -> Float
     profile = 1.5 * (line == segment % N_LINES) + 0.8 * (line == (segment + 2 + segment // N_LINES) % N_LINES)
     if config.segments == 1:
         profile = np.zeros((1, N_CATEGORIES))
+    focus = 0.5 + 1.2 * (1 - people["broad"])
     g = np.stack([uniforms(keys, 70 + c) for c in range(N_CATEGORIES)], axis=1)
-    spikes = (0.3 + 1.4 * (1 - people["broad"])) * config.segment_noise
-    raw = np.exp(profile + spikes[:, None] * special.ndtri(np.clip(g, 1e-9, 1 - 1e-9)))
+    noise = config.segment_noise * special.ndtri(np.clip(g, 1e-9, 1 - 1e-9))
+    raw = np.exp(focus[:, None] * profile + noise)
     return np.asarray(raw / raw.mean(axis=1, keepdims=True))

@@ -44,10 +44,10 @@ class Buying(Frozen):
     rate_i ~ Gamma(shape, mean mean_rate), times the segment's factor; basket sizes are lognormal over customers.
     """
 
-    mean_rate: Annotated[float, Field(gt=0, le=1)] = 0.056
+    mean_rate: Annotated[float, Field(gt=0, le=1)] = 0.075
     shape: Positive = 0.95
     regular: bool = True
-    size_spread: Rate = 0.45
+    size_spread: Rate = 0.55
     extras: Rate = 1.1
     satisfaction_effect: Rate = 0.5
     price_effect: Rate = 1.5
@@ -60,7 +60,7 @@ class Buying(Frozen):
 class Dropout(Frozen):
     """Hazards of leaving, by cause (see defection.py); `at_purchase` is the BG/NBD's Beta(a, b) instead."""
 
-    hazard: Rate = 0.0009
+    hazard: Rate = 0.0012
     spread: Rate = 0.6
     pushed_share: Share = 0.06
     unmet_share: Share = 0.28
@@ -105,7 +105,7 @@ class SecondLife(Frozen):
 class Service(Frozen):
     """Failures, complaints, contacts with the service, surveys."""
 
-    failure: Share = 0.03
+    failure: Share = 0.035
     hurt: Rate = 1.3
     complaint: Share = 0.45
     resolution: Rate = 0.12
@@ -114,7 +114,7 @@ class Service(Frozen):
     recovery_days: Positive = 120
     contact_rate: Rate = 0.002
     contact_cost: Rate = 6.0
-    visit_ratio: Rate = 0.3
+    visit_ratio: Rate = 0.4
     survey_rate: Rate = 0.0008
     fall_day: int = Field(default=-1, description="first day of a planted fall of service quality; -1 for none")
     fall_region: Annotated[int, Field(ge=0, le=5)] = 0
@@ -140,13 +140,13 @@ class Prospecting(Frozen):
     lead: Rate = 0.020
     opportunity: Rate = 0.035
     contract: Rate = 0.035
-    interest_spread: Rate = 0.5
+    interest_spread: Rate = 0.25
     referral_effect: Rate = 0.7
-    price_effect: Rate = 1.5
+    price_effect: Rate = 0.8
     patience_days: Positive = 110
     cohort_share: Share = 0.2
     founders: Share = Field(
-        default=0.12, description="share of the roots of the world who are customers before it starts"
+        default=0.3, description="share of the roots of the world who are customers before it starts"
     )
 
 
@@ -173,7 +173,7 @@ class Trouble(Frozen):
 class References(Frozen):
     """Referrals: the mean rate, and how unequal it is."""
 
-    rate: Rate = 0.0003
+    rate: Rate = 0.0005
     spread: Rate = 1.2
     stars: Share = Field(default=0.01, description="customers who are worth more as references than as buyers")
     star_factor: Positive = 15.0

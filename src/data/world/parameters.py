@@ -32,7 +32,7 @@ class WorldConfig(Frozen):
     start: date = date(2022, 1, 1)
     end: date = date(2025, 1, 1)
     segments: Annotated[int, Field(ge=1, le=50)] = 5
-    segment_noise: Rate = 0.6
+    segment_noise: Rate = 0.3
     new_segment_day: int = Field(
         default=-1, description="day from which one more segment forms among prospects; -1 for none"
     )

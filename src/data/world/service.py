@@ -1,7 +1,7 @@
 """Failures, complaints and how they are resolved, contacts with the service, surveys, visits without a purchase.
 
 A visit goes wrong with probability failure x factor(t, region). Mood then falls by hurt x (1 - tolerant) + 0.1, and a
-complaint follows with probability complaint x (1.3 - 0.6 tolerant). An open complaint is resolved with the hazard
+complaint follows with probability complaint x (1.6 - 1.2 tolerant). An open complaint is resolved with the hazard
 `resolution` during twenty days and `resolution_late` after; it gives back `relief` of the hurt. Mood returns to zero as
 exp(-t / recovery_days).
 
@@ -40,7 +40,7 @@ def fail(p: Any, x: Any, d: Any, r: Any, t: Any, f: Any, draw: Any, mode: Any, k
     hurt = r.service_hurt * (1 - p.tolerant) + 0.1
     x.mood = max(-4.0, x.mood - hurt)
     x.service_cost += COSTS[FAILURE]
-    complains = uniform(draw, 8, 1) < r.service_complaint * (1.3 - 0.6 * p.tolerant) and x.open < 0
+    complains = uniform(draw, 8, 1) < r.service_complaint * (1.6 - 1.2 * p.tolerant) and x.open < 0
     if mode == HISTORY:
         act(k, t + f, FAILURE, np.nan)
     if complains:
