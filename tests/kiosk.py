@@ -27,8 +27,8 @@ from rapport.tasks import declare
 FIRST, DAYS, CUSTOMERS, BUCKETS = datetime(2024, 1, 1, 8), 180, 150, 4
 CATEGORIES = ("bread", "milk", "tea", "jam", "ham", "soap", "wine", "rice")
 TASKS = {
-    "churn": {"horizon": 14, "active_within": 60, "blocks": ["spending", "rhythm", "profile"]},
-    "conversion": {"blocks": ["rhythm", "contacts", "campaigns"], "score_as_of": "2024-06-12"},
+    "churn": {"horizon": 14, "active_within": 60, "blocks": ["rhythm", "profile"]},
+    "conversion": {"blocks": ["contacts", "campaigns"], "score_as_of": "2024-06-12"},
     "next_offer": {
         "horizon": 14,
         "not_bought_within": 20,
@@ -93,7 +93,7 @@ def tables(seed: int = 0) -> dict[str, dict[str, object]]:
         "campaigns": {
             "campaign_id": list(range(7)),
             "starts_at": [moment.date() for moment in campaigns],
-            "ends_at": [(moment + timedelta(days=15)).date() for moment in campaigns],
+            "ends_at": [(moment + timedelta(days=20)).date() for moment in campaigns],
             "kind": [("letter", "mail")[i % 2] for i in range(7)],
         },
         "contacts": dict(

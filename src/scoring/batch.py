@@ -22,7 +22,7 @@ from ..tasks import declare
 from ..tasks.base import Task
 from .durable import publish, recover, writing_to
 from .findings import Finding, stop_at
-from .guards import check_after, check_before, last_before
+from .guards import check_after, check_before
 from .job import Job, define_job
 from .joblog import JobLog
 from .lock import only_writer
@@ -30,6 +30,7 @@ from .manifest import MANIFEST, Manifest, read_manifest
 from .parts import Part
 from .population import Population
 from .profile import Profile, count_rows, empty_profile
+from .results import last_before, scores_folder
 from .rows import Scorer
 from .sinks import Sink, open_sinks
 from .workspace import JOURNAL, Tally, Workspace
@@ -102,11 +103,6 @@ class _Run:
         return ScoreReport(self.job, self.place, manifest.rows, manifest.parts, made, findings=tuple(self.findings))
 
 
-def scores_folder(data: Dataset, task: str) -> Path:
-    """Where the scores of a task lie by default, one folder a day."""
-    return data.config.home / "scores" / data.config.name / task
-
-
 def score(
     data: Dataset,
     task_name: str,
@@ -131,7 +127,7 @@ def score(
     settings = data.config.task(task_name)
     task = declare(task_name, settings)
     job = define_job(data, task, settings, bundle, as_of)
-    place = (out or scores_folder(data, task_name)) / f"as_of={job.as_of.isoformat()}"
+    place = (out or scores_folder(data.config, task_name)) / f"as_of={job.as_of.isoformat()}"
     log = JobLog(data.config, task_name, clock)
     log.write("begin", job=job.as_json(), folder=str(place), force=force, dry_run=dry_run)
     try:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
-from pathlib import Path
+from datetime import datetime, timedelta
 
 from ..config import ScoringLimits
 from ..data.dataset import Dataset
-from ..errors import ModelError, OutputError
+from ..errors import ModelError
 from ..language.declarations import FeatureColumn
 from ..models.bundle import Bundle
 from .findings import Finding, judged, judged_columns
 from .job import Job
-from .manifest import Manifest, read_manifest
+from .manifest import Manifest
 from .profile import SCORE, Profile, noise
 
 DAY = timedelta(days=1)
@@ -85,26 +84,3 @@ def check_after(profile: Profile, rows: int, limits: ScoringLimits, previous: Ma
         text = f"{rows:,} rows are scored, {change:+.0%} against {previous.rows:,} as of {previous.job.as_of}"
         findings += judged(limits.population_change, "population_change", abs(change), text)
     return findings
-
-
-def results(base: Path) -> dict[date, Path]:
-    """The published results below a folder of scores, by their day."""
-    found = {}
-    for folder in sorted(base.glob("as_of=*")):
-        try:
-            found[date.fromisoformat(folder.name.removeprefix("as_of="))] = folder
-        except ValueError:
-            continue
-    return found
-
-
-def last_before(base: Path, day: date) -> Manifest | None:
-    """The manifest of the last result before a day; None where there is none that can be read."""
-    for earlier in sorted((found for found in results(base) if found < day), reverse=True):
-        try:
-            manifest = read_manifest(results(base)[earlier])
-        except OutputError:
-            continue
-        if manifest is not None:
-            return manifest
-    return None
