@@ -46,6 +46,7 @@ ENRICHED: Mapping[str, Mapping[str, pa.DataType]] = {
     "contacts": _CAMPAIGN,
     "responses": _OWNED | {"channel": pa.string()},
 }
+EXACT = ("amount", "quantity", "discount", "coupon", "margin", "price", "cost", "fee")
 ATTRIBUTES = {
     "customers": {"household_size": pa.int64(), "region": pa.string(), "newsletter": pa.bool_(), "moved": TIME},
     "prospects": {"needs_in_days": pa.float64(), "heard_from": pa.string(), "visits_90d": pa.int64()},
@@ -89,8 +90,13 @@ def made_up_company(zone: str = "America/New_York", seed: int = 0) -> Company:
 
 def schema_of(table: str) -> pa.Schema:
     """The columns of a table as ingest writes them."""
-    canonical = {column.name: _TYPES[column.type] for column in TABLES[table].columns}
+    canonical = {column.name: _type_of(column) for column in TABLES[table].columns}
     return pa.schema(list((canonical | dict(ENRICHED.get(table, {})) | ATTRIBUTES.get(table, {})).items()))
+
+
+def _type_of(column: Column) -> pa.DataType:
+    """Amounts come as exact decimals, other numbers as they are."""
+    return pa.float64() if column.type == "number" and column.name not in EXACT else _TYPES[column.type]
 
 
 class _Maker:
@@ -119,7 +125,8 @@ class _Maker:
             return None
         match column.type:
             case "number":
-                return Decimal(self.random.randint(0, 9999)) / 100
+                cents = Decimal(self.random.randint(0, 9999)) / 100
+                return cents if column.name in EXACT else float(cents)
             case "timestamp":
                 return self._time()
             case "boolean":

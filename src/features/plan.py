@@ -162,8 +162,13 @@ def values_to_learn(blocks: Sequence[Block], tables: Columns) -> dict[str, tuple
         for group in block.groups:
             for feature in group.features:
                 what = feature.what
-                if isinstance(what, ForTopValues) and what.of in tables.get(group.table, {}):
-                    found[feature.name] = (group, what)
+                if not isinstance(what, ForTopValues) or what.of not in tables.get(group.table, {}):
+                    continue
+                if feature.name in found:
+                    raise ConfigError(
+                        f"two features are called '{feature.name}', one of block '{block.name}': rename one"
+                    )
+                found[feature.name] = (group, what)
     return found
 
 
@@ -227,7 +232,10 @@ def _spelled_out(draft: _Draft, block: str, group: Group, feature: Feature) -> I
     if what.of not in draft.tables[group.table]:
         draft.left_out.append(f"{block}.{feature.name}: {group.table} has no {what.of}")
         return
-    for value in draft.learned.get(feature.name, ()):
+    values = draft.learned.get(feature.name, ())
+    if not values:
+        draft.left_out.append(f"{block}.{feature.name}: no value of {what.of} was learned")
+    for value in values:
         one = Column(what.of) == value
         where = one if what.measure.where is None else one & what.measure.where
         for slug in _slugs(value):

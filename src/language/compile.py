@@ -184,10 +184,10 @@ def _aggregate(sight: Sight, output: Output) -> exp.Expression:
         case Count():
             return filtered(exp.Count(this=exp.Star()), seen)
         case Sum():
-            return number(exp.Coalesce(this=filtered(total(measure.column), seen), expressions=[ZERO.copy()]))
+            return number(exp.Coalesce(this=filtered(_total(sight, measure.column), seen), expressions=[ZERO.copy()]))
         case Mean():
             count = exp.Count(this=exp.column(measure.column))
-            return ratio(filtered(total(measure.column), seen), filtered(count, seen))
+            return ratio(filtered(_total(sight, measure.column), seen), filtered(count, seen))
         case Largest():
             return number(filtered(exp.Max(this=exp.column(measure.column)), seen))
         case DaysSinceLast():
@@ -291,7 +291,8 @@ def _share(sight: Sight, members: Sequence[Output]) -> exp.Select:
     measure = measures[0]
     assert isinstance(measure, TopShare)
     events = sight.events(measures, columns_of(measure))
-    sums = [output.named(filtered(total(measure.column), sight.within(measure, output.window))) for output in members]
+    total_of = _total(sight, measure.column)
+    sums = [output.named(filtered(total_of.copy(), sight.within(measure, output.window))) for output in members]
     named = exp.alias_(_known(exp.column(measure.of)), "__named")
     by_value = exp.select(*sight.keys, named, *sums).from_(events).group_by(*sight.keys, measure.of).subquery("b")
     return exp.select(*sight.keys, *map(_largest_share, members)).from_(by_value).group_by(*sight.keys)
@@ -320,6 +321,10 @@ def columns_of(measure: Measure) -> set[str]:
     if isinstance(measure, TopShare):
         named.add(measure.of)
     return named | {predicate.column for predicate in predicates(measure.where)}
+
+
+def _total(sight: Sight, column: str) -> exp.Expression:
+    return total(column, sight.columns[sight.group.table][column])
 
 
 def _known(value: exp.Expression) -> exp.Expression:

@@ -11,6 +11,7 @@ from .declarations import Conjunction, Predicate
 
 COMPARISONS = {"==": exp.EQ, "!=": exp.NEQ, "<": exp.LT, "<=": exp.LTE, ">": exp.GT, ">=": exp.GTE}
 MICROSECONDS_A_DAY = "8.64e10"
+_MOST = "999999999999"  # what a decimal of 18 digits with six places holds
 ZERO, ONE = exp.Literal.number(0), exp.Literal.number(1)
 
 
@@ -56,9 +57,14 @@ def of_somebody(keys: Sequence[str]) -> list[exp.Expression]:
     return [exp.Not(this=exp.Is(this=exp.column(key), expression=exp.Null())) for key in keys]
 
 
-def total(column: str) -> exp.Expression:
-    """The sum of a column."""
-    return exp.Sum(this=exp.column(column))
+def total(column: str, type_name: str) -> exp.Expression:
+    """The sum of a column; that of floating-point numbers runs over decimals of six places, so that it is exact."""
+    value = exp.column(column)
+    if type_name not in ("DOUBLE", "FLOAT"):
+        return exp.Sum(this=value)
+    least, most = exp.Neg(this=exp.Literal.number(_MOST)), exp.Literal.number(_MOST)
+    bounded = exp.Greatest(this=exp.Least(this=value, expressions=[most]), expressions=[least])
+    return exp.Sum(this=exp.cast(bounded, "decimal(18, 6)"))
 
 
 def number(value: exp.Expression) -> exp.Expression:

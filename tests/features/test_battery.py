@@ -7,14 +7,17 @@ import subprocess
 import sys
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from small_project import good_tables, write_project
 
+from rapport.data.ingest import open_dataset
 from rapport.features.battery import assert_defined, assert_same_everywhere, battery, engine, every_task, train
-from rapport.features.battery_data import PRODUCTS, made_up_company, schema_of
+from rapport.features.battery_data import ENRICHED, PRODUCTS, made_up_company
 from rapport.features.battery_spoil import LATER, WAYS, known_since, spoil, spoil_outside
 from rapport.features.battery_words import assert_described
 from rapport.features.blocks import BLOCKS
@@ -143,12 +146,20 @@ def test_the_company_is_the_same_each_time_and_hard_on_features() -> None:
     assert PRODUCTS > 6
 
 
-def test_every_column_is_that_of_ingested_data() -> None:
-    """What ingest adds to a table, it adds here too."""
-    assert {"local_at", "week", "is_weekend", "category", "line", "tier", "price"} <= set(
-        schema_of("transactions").names
-    )
-    assert str(schema_of("transactions").field("amount").type) == "decimal128(18, 6)"
+def test_every_column_is_that_of_ingested_data(tmp_path: Path) -> None:
+    """What ingest adds to a table is there, and types are those that ingest writes."""
+    tables = good_tables()
+    tables["products"] |= {"line": ["food", "food"], "tier": ["dear", "plain"], "price": [1.0, 2.0]}
+    tables["contacts"]["contact_id"], tables["responses"]["contact_id"] = [1, 2, 3], [1, 3]
+    times = tables["transactions"]["at"][:1]
+    tables["interactions"] = {"customer_id": [1], "at": times, "kind": ["survey"], "score": [0.5]}
+    with engine() as opened, engine() as ours:
+        ingested = open_dataset(write_project(tmp_path, tables), opened).columns
+        made_up = made_up_company().dataset(ours).columns
+    for name, columns in ingested.items():
+        types = {column: kind for column, kind in columns.items() if column != "region"}  # an attribute
+        assert types.items() <= made_up[name].items()
+        assert set(types) >= set(ENRICHED.get(name, {})) - {"prospect_id", "offer_id", "channel"}
 
 
 @pytest.mark.parametrize("way", WAYS)

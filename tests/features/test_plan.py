@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import pytest
 
 from rapport.errors import ConfigError
-from rapport.features.plan import FeaturePlan, plan_features
+from rapport.features.plan import FeaturePlan, plan_features, values_to_learn
 from rapport.language.declarations import (
     Attribute,
     Block,
@@ -128,6 +128,17 @@ def test_a_condition_is_kept_beside_the_value() -> None:
     dear = ForTopValues(Count(where=Column("amount") > 5), of="line", top=1)
     (group,) = plan(events("a", Feature("n_{value}", dear, "")), learned={"n_{value}": ("tea",)}).groups
     assert group.features[0].what.where == ((Column("line") == "tea") & (Column("amount") > 5))  # type: ignore[union-attr]
+
+
+def test_a_top_value_feature_without_values_is_said() -> None:
+    found = plan(events("a", TOP, VISITS))
+    assert names(found) == ["visits_90d"]
+    assert found.left_out == ("a.spend_on_{value}_{window}: no value of line was learned",)
+
+
+def test_two_top_value_features_of_one_name_are_refused() -> None:
+    with pytest.raises(ConfigError, match="two features are called 'spend_on_"):
+        values_to_learn([events("a", TOP), events("b", TOP)], TABLES)
 
 
 # ------------------------------------------------------------------------------------------- attributes

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+import pyarrow as pa
 import pytest
 from language.bench import day, events, measured, moment, one
 
@@ -157,6 +158,19 @@ def test_tenths_add_up_exactly(engine: DuckDBEngine) -> None:
     table = events(*({"at": day(n), "amount": "0.1"} for n in range(30)))
     assert one(engine, table, Sum(column="amount"), NOW) == 3.0
     assert one(engine, table, Mean(column="amount"), NOW) == 0.1
+
+
+def test_floating_numbers_are_summed_exactly_too(engine: DuckDBEngine) -> None:
+    """In whatever order the rows come; what is beyond a million millions, or infinite, is held at that bound."""
+    table = events(*({"at": day(n)} for n in range(40)))
+    scores = [0.1, 0.2, 1e9, 0.7] * 10
+    for order in (scores, sorted(scores), sorted(scores, reverse=True)):
+        scored = table.append_column("score", pa.array(order))
+        assert one(engine, scored, Sum(column="score"), NOW) == 10000000010.0
+        assert one(engine, scored, Mean(column="score"), NOW) == 250000000.25
+    beyond = table.slice(0, 2).append_column("score", pa.array([math.inf, -1e300]))
+    assert one(engine, beyond, Sum(column="score"), NOW) == 0.0
+    assert one(engine, beyond, Largest(column="score"), NOW) == math.inf
 
 
 def test_a_share_needs_a_positive_total(engine: DuckDBEngine) -> None:
