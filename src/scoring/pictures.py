@@ -47,7 +47,8 @@ def drift_picture(report: DriftReport) -> Figure:
         if len(days) <= 10:
             for i, j in np.ndindex(*values.shape):
                 if np.isfinite(values[i, j]):
-                    axes.text(j, i, f"{values[i, j]:.2f}", ha="center", va="center", fontsize=8, color=INK)
+                    colour = PAPER if values[i, j] > 0.3 else INK
+                    axes.text(j, i, f"{values[i, j]:.2f}", ha="center", va="center", fontsize=8, color=colour)
         axes.set_yticks(range(len(names)), [plain(name, 34) for name in names])
         step = -(-len(days) // 8)
         axes.set_xticks(
@@ -71,18 +72,18 @@ def monitor_picture(report: MonitorReport) -> Figure:
         found = [day.metrics["positive_rate"] for day in report.days]
         above.plot(days, forecast, color=MODEL, marker="o", markersize=4, label="forecast")
         above.plot(days, found, color=RULE, marker="s", markersize=4, linestyle="--", label="came true")
-        above.set_ylim(0, None)
         percent_axis(above.yaxis, 0 if max([*forecast, *found]) > 0.1 else 1)
         legend(above)
         values = [day.metrics.get(report.metric, np.nan) for day in report.days]
         below.plot(days, values, color=MODEL, marker="o", markersize=4)
         wrong = [i for i, day in enumerate(report.days) if day.alerts]
-        below.plot(
-            [days[i] for i in wrong], [values[i] for i in wrong], "o", color=RAISES, markersize=8, fillstyle="none"
-        )
-        below.set_ylim(0, None)
+        if wrong:
+            ring = {"color": RAISES, "markersize": 9, "fillstyle": "none", "label": "alert"}
+            below.plot([days[i] for i in wrong], [values[i] for i in wrong], "o", **ring)
+            legend(below)
         below.set_ylabel(report.metric.replace("_", " "))
         for axes in (above, below):
+            axes.set_ylim(0, 1.08 * axes.get_ylim()[1])
             axes.grid(axis="y", color=FAINT)
         _date_axis(below, days)
         title(fig, f"{report.task}: forecasts against what happened")
