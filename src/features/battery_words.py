@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ..language.declarations import Block, EveryAttribute, Feature, FeatureColumn, ForTopValues, Measure
 from .blocks import BLOCKS
-from .plan import describe
+from .spelled import describe
 
 _PLAIN = re.compile(r"[a-z][a-z0-9_]*")
 _TYPES = {"number": (pa.float64(), pa.int64()), "category": (pa.string(),)}

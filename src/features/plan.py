@@ -6,10 +6,8 @@ What lacks its table or a column is left out, and said to be. Declarations that 
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from itertools import count
 
 from ..errors import ConfigError
 from ..language.compile import column_name, columns_of
@@ -27,9 +25,9 @@ from ..language.declarations import (
     Measure,
     Ratio,
 )
-from ..language.expressions import is_number, is_time
 from ..language.guards import refuse_foresight
 from ..language.sight import Columns
+from .spelled import describe, for_value, names_of_attribute, of_attribute, slugs
 
 Learned = Mapping[str, tuple[str, ...]]
 _OF_ROWS = ("cutoff", "window_end", "target", "__row")
@@ -140,21 +138,6 @@ def _drafted(draft: _Draft, blocks: Sequence[Block]) -> _Draft:
     return draft
 
 
-def describe(block: str, feature: Feature, window: int | None) -> FeatureColumn:
-    """The dictionary entry of one column of a feature."""
-    period = "the whole time" if window is None else f"the last {window} days"
-    return FeatureColumn(
-        name=column_name(feature, window),
-        block=block,
-        family=feature.family or feature.name.format(window="").strip("_").replace("_", " "),
-        kind=feature.kind,
-        unit=feature.unit,
-        window=window,
-        definition=feature.definition.replace("{period}", period),
-        words=feature.words.replace("{period}", period),
-    )
-
-
 def values_to_learn(blocks: Sequence[Block], tables: Columns) -> dict[str, tuple[Group, ForTopValues]]:
     """The features whose values must be learned from the data at hand, by name."""
     found = {}
@@ -238,31 +221,11 @@ def _spelled_out(draft: _Draft, block: str, group: Group, feature: Feature) -> I
     for value in values:
         one = Column(what.of) == value
         where = one if what.measure.where is None else one & what.measure.where
-        for slug in _slugs(value):
-            spelled = _for_value(feature, value, slug, replace(what.measure, where=where))
+        for slug in slugs(value):
+            spelled = for_value(feature, value, slug, replace(what.measure, where=where))
             if all(draft.is_free(column_name(spelled, window)) for window in what.measure.last):
                 yield spelled
                 break
-
-
-def _for_value(feature: Feature, value: str, slug: str, what: Measure | None) -> Feature:
-    """A feature with `{value}` filled in; the value's own braces stay text in the words."""
-    literal = value.replace("{", "{{").replace("}", "}}")
-    words = feature.words.replace("{{value}}", "\0").replace("{value}", literal).replace("{{typical}}", "{typical}")
-    return replace(
-        feature,
-        name=feature.name.replace("{value}", slug),
-        what=what,
-        definition=feature.definition.replace("{value}", value),
-        words=words.replace("\0", "{value}"),
-    )
-
-
-def _slugs(value: str) -> Iterator[str]:
-    """Parts of names that may stand for a value, the plainest first."""
-    base = re.sub(r"[^a-z0-9]+", "_", value.lower()).strip("_")[:40] or "value"
-    yield base
-    yield from (f"{base}_{number}" for number in count(2))
 
 
 def _add_attributes(draft: _Draft, block: str, group: Group, feature: Feature) -> None:
@@ -270,22 +233,12 @@ def _add_attributes(draft: _Draft, block: str, group: Group, feature: Feature) -
     for column in draft.attributes.get(group.table, ()):
         if column in draft.excluded:
             continue
-        candidates = (column, *(f"{group.table}_{column}{end}" for end in ("", "_2", "_3")))
-        name = next(candidate for candidate in candidates if draft.is_free(candidate))
-        described = _attribute(feature, column.replace("_", " "), draft.tables[group.table][column])
+        name = next(filter(draft.is_free, names_of_attribute(group.table, column)))
+        described = of_attribute(feature, column.replace("_", " "), draft.tables[group.table][column])
         draft.add_columns(block, replace(described, name=name), (None,))
         pairs.append((column, name))
     if pairs:
         draft.attribute_tables.append(AttributeTable(group.table, group.key, tuple(pairs)))
-
-
-def _attribute(feature: Feature, column: str, type_name: str) -> Feature:
-    """The feature of an attribute by its type: numbers and dates (as their age) are numbers, all else is a category."""
-    described = _for_value(feature, column, "", None)
-    if is_time(type_name):
-        definition, words = f"days since {column}, as stored", f"{described.words} ago"
-        return replace(described, kind="number", definition=definition, words=words, unit="days")
-    return replace(described, kind="number" if is_number(type_name) else "category")
 
 
 def _add_fitted(draft: _Draft, block: str, fitted: Fitted) -> None:
@@ -312,5 +265,5 @@ def _add_derived(draft: _Draft, block: Block, feature: Feature) -> None:
     if not absent and feature.name not in draft.excluded:
         draft.derived.append(feature)
         draft.add_columns(block.name, feature, (None,))
-    elif absent and any(_reaches(key, draft.rows) for key in _keys(block)):
+    elif absent and any(_reaches(key, draft.rows) for key in _keys(block) or [()]):
         draft.left_out.append(f"{block.name}.{feature.name}: there is no {absent[0]}")
