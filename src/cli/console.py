@@ -13,7 +13,6 @@ from rich.console import Console as Terminal
 from rich.status import Status
 from rich.table import Table
 
-
 WIDTH = 150  # of what is not a terminal, such as a log
 
 
