@@ -204,7 +204,7 @@ def test_answers_foretell_responses(truth: Truth) -> None:
 
 
 def test_references_are_worth_something_to_a_few(truth: Truth) -> None:
-    found = references(truth, [date(2023, 12, 1)], draws=10, sample=50).to_pandas()
+    found = references(truth, [date(2023, 12, 1)], draws=6, sample=40).to_pandas()
     stars = people_of(truth)["star"]
     is_star = found["customer_id"].map(stars)
     assert (found["margin_each"] > 0).all()
@@ -220,9 +220,9 @@ def test_ceilings_of_the_tasks(truth: Truth, lines: pd.DataFrame) -> None:
             "target": (~np.isin(ids, within(lines, HORIZON)["customer_id"])).astype(np.int8),
         }
     )
-    best = ceilings(truth, "churn", rows, horizon=HORIZON)
+    best = ceilings(truth, "churn", rows, horizon=HORIZON, draws=4)
     assert 0.9 < best["roc_auc"] < 1
-    shuffled = ceilings(truth, "churn", rows.take(np.arange(len(ids))[::-1]), horizon=HORIZON)
+    shuffled = ceilings(truth, "churn", rows.take(np.arange(len(ids))[::-1]), horizon=HORIZON, draws=4)
     assert shuffled == pytest.approx(best)
     with pytest.raises(DataError, match="no ceiling of the task 'weather'"):
         ceilings(truth, "weather", rows)
