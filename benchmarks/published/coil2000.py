@@ -143,7 +143,7 @@ def main() -> None:
     text = table(["score", "hits of 238 in the top 20 %", "over repeats"], [*shown, *known, ["chance", "48", ""]])
     about = (
         f"Estimates from five folds of the {len(target):,} training customers, as of {HOLDERS} holders; a number like "
-        f"this varies by about 8 from one set of customers to the next. Chosen by: {best}. The {CHOSEN} row numbers are "
+        f"this varies by about 8 from one set of customers to the next. Chosen by: {best}. The {CHOSEN} numbers are "
         "in `benchmarks/published/coil2000_choice.csv`, counted from 0; the answers are held elsewhere."
     )
     print(text, about, sep="\n")
