@@ -24,11 +24,14 @@ from .sources import open_source
 Memory = dict[str, list[int | str]]
 
 
-def fingerprint(config: Config, contents: dict[str, str]) -> str:
-    """Sum over the contents of the sources that are used and everything that decides how they are read."""
+def fingerprint(config: Config, contents: dict[str, str], forgotten: str = "") -> str:
+    """Sum over the contents of the sources that are used and everything that decides how they are read.
+
+    `forgotten` stands for the customers who are left out.
+    """
     tables = {name: mapping.model_dump(mode="json") for name, mapping in sorted(config.tables.items())}
     until = config.observed_until.isoformat() if config.observed_until is not None else None
-    parts = [contents, tables, config.time_zone, config.strict, until]
+    parts = [contents, tables, config.time_zone, config.strict, until, *([forgotten] if forgotten else [])]
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 

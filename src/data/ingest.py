@@ -28,6 +28,7 @@ from .enrich import enrich
 from .files import folder_aside, write_aside
 from .findings import CheckedTable
 from .fingerprint import cache_key, contents_of, fingerprint
+from .forgotten import Forgotten, read_forgotten, without_forgotten
 from .locations import locate
 from .mapping import sources_of
 from .report import Report
@@ -61,7 +62,8 @@ def _ingested(config: Config, engine: DuckDBEngine, say: Progress) -> Path:
     cache = config.home / ".cache" / config.name
     try:
         say("reading the sources")
-        sums = _sums(config, engine, cache)
+        forgotten = read_forgotten(config)
+        sums = _sums(config, engine, cache, forgotten)
         folder = cache / f"data-{cache_key(sums)}" if sums is not None else None
         if folder is None or not is_complete(folder):
             say("checking the data")
@@ -74,7 +76,7 @@ def _ingested(config: Config, engine: DuckDBEngine, say: Progress) -> Path:
                 raise DataError("a source was not there at first; run the command again")
             say("writing the tables")
             shutil.rmtree(folder, ignore_errors=True)
-            _write(engine, config, tables, report, sums, folder)
+            _write(engine, config, tables, report, sums, folder, forgotten)
     except duckdb.Error as error:
         raise DataError(f"the data of {config.name} cannot be read: {first_line(error)}") from error
     finally:
@@ -84,12 +86,12 @@ def _ingested(config: Config, engine: DuckDBEngine, say: Progress) -> Path:
     return folder
 
 
-def _sums(config: Config, engine: DuckDBEngine, cache: Path) -> str | None:
+def _sums(config: Config, engine: DuckDBEngine, cache: Path, forgotten: Forgotten) -> str | None:
     """The fingerprint; None where a source cannot be opened (the checks will say so, with all else)."""
     used = set[str]().union(*(sources_of(mapping) for mapping in config.tables.values()))
     try:
         locations = [locate(name, text, config.folder) for name, text in config.sources.items() if name in used]
-        return fingerprint(config, contents_of(engine, locations, cache))
+        return fingerprint(config, contents_of(engine, locations, cache), forgotten.digest)
     except (DataError, duckdb.Error, OSError):
         return None
 
@@ -108,9 +110,16 @@ def _stop_at_errors(report: Report) -> None:
 
 
 def _write(
-    engine: DuckDBEngine, config: Config, tables: dict[str, CheckedTable], report: Report, sums: str, folder: Path
+    engine: DuckDBEngine,
+    config: Config,
+    tables: dict[str, CheckedTable],
+    report: Report,
+    sums: str,
+    folder: Path,
+    forgotten: Forgotten,
 ) -> None:
     rich = {name: enrich(engine, name, tables, config) for name in TABLES if name in tables}
+    rich = without_forgotten(engine, rich, forgotten)
     buckets = bucket_count((report.rows or {}).get("transactions", 0))
     with folder_aside(folder) as aside:
         files = {
