@@ -16,8 +16,8 @@ MOMENTS = {
     "arrivals": ("prospects", ("prospect_id",), "created_at"),
     "conversions": ("prospects", ("prospect_id", "customer_id"), "converted_at"),
     "acquisitions": ("customers", ("customer_id",), "acquired_at"),
-    "subscription_starts": ("subscriptions", ("customer_id", "plan", "fee"), "started_at"),
-    "subscription_ends": ("subscriptions", ("customer_id", "plan", "fee", "end_reason"), "ended_at"),
+    "subscription_starts": ("subscriptions", ("customer_id", "plan", "fee", "known_at"), "started_at"),
+    "subscription_ends": ("subscriptions", ("customer_id", "plan", "fee", "end_reason", "known_at"), "ended_at"),
 }
 
 

@@ -65,6 +65,18 @@ OWN = Block("own", (Group("interactions", CUSTOMER, (COMPLAINTS,)), Group("trans
 test_a_block_of_ones_own_passes = battery(OWN)
 
 
+def counted(table: str, key: str) -> Group:
+    """The number of events of a table by key."""
+    feature = replace(COMPLAINTS, name=f"own_{table}_{{window}}", what=Count(last=(90, None)), definition=table)
+    return Group(table, (key,), (feature,))
+
+
+DATES = ("acquisitions", "subscription_starts", "subscription_ends", "interactions", "returns")
+test_dates_of_tables_are_events_like_others = battery(
+    Block("own", (*(counted(table, "customer_id") for table in DATES), counted("arrivals", "prospect_id")))
+)
+
+
 # ------------------------------------------------------------------------------------------- faults are named
 @pytest.mark.parametrize(
     ("change", "complaint"),
