@@ -74,10 +74,15 @@ def test_an_empty_population(spoilt, rapport, tmp_path: Path) -> None:
 
 
 def test_a_target_with_no_positives(spoilt, rapport, tmp_path: Path) -> None:
-    path = spoilt(
-        lambda raw: raw["tables"]["responses"].update(query="SELECT letter, answered FROM replies WHERE 1 = 0")
-    )
-    fails(rapport, "train", path, "conversion", cwd=tmp_path, words=("conversion",))
+    late = "SELECT letter, answered FROM replies WHERE answer = 'yes' ORDER BY answered DESC LIMIT 3"
+    path = spoilt(lambda raw: raw["tables"]["responses"].update(query=late))
+    fails(rapport, "train", path, "conversion", cwd=tmp_path, words=("conversion: the", "positives", "horizon"))
+
+
+def test_an_empty_table(spoilt, rapport, tmp_path: Path) -> None:
+    nothing = "SELECT letter, answered FROM replies WHERE 1 = 0"
+    path = spoilt(lambda raw: raw["tables"]["responses"].update(query=nothing))
+    fails(rapport, "train", path, "conversion", cwd=tmp_path, words=("responses", "the table is empty"))
 
 
 def test_a_window_that_overlaps_the_next(spoilt, rapport, tmp_path: Path) -> None:
