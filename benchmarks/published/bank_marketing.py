@@ -35,7 +35,7 @@ from rapport.models.calibration import entity_folds
 from rapport.models.classifier import BoostedClassifier
 from rapport.training.evaluate import Comparison, bootstrap
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 from results import table, write
 
 LEAK, TARGET = "duration", "y"

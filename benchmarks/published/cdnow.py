@@ -44,7 +44,7 @@ from rapport.models.histories import Histories, histories_of
 from rapport.training.evaluate import bootstrap, measure
 from rapport.training.metrics import correlation
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 from results import table, write
 
 WEEK, DAY = pd.Timedelta(weeks=1), pd.Timedelta(days=1)

@@ -35,7 +35,7 @@ from rapport.models.classifier import BoostedClassifier
 from rapport.models.logistic import LogisticRegression
 from rapport.training.metrics import cumulative_gain, roc_auc
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 from results import table, write
 
 CHOICE = Path(__file__).resolve().parent / "coil2000_choice.csv"

@@ -27,7 +27,7 @@ from sklearn.model_selection import StratifiedKFold
 
 from rapport.training.metrics import auuc, qini, uplift_at
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+sys.path.append(str(Path(__file__).resolve().parents[1]))
 from results import table, write
 
 PUBLISHED = {"Qini": 0.062, "AUUC": 0.029, "uplift at 30 %": 0.071}
