@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .main import main
+from . import data_commands, model_commands, review_commands, score_commands
+from .group import main
 
-__all__ = ["main"]
+__all__ = ["data_commands", "main", "model_commands", "review_commands", "score_commands"]

@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from decimal import Decimal
+from functools import cache
 from random import Random
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -77,6 +78,7 @@ class Company:
         return Dataset(config, engine, columns, self.attributes, {}, "", FIRST, LAST, 1, Report("made_up", (), {}, ()))
 
 
+@cache
 def made_up_company(zone: str = "America/New_York", seed: int = 0) -> Company:
     """The company in a business zone; the same arguments give the same rows."""
     random, info = Random(seed), ZoneInfo(zone)

@@ -7,6 +7,7 @@ an undisturbed run.
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -33,7 +34,7 @@ from .profile import Profile, count_rows, empty_profile
 from .results import last_before, scores_folder
 from .rows import Scorer
 from .sinks import Sink, open_sinks
-from .workspace import JOURNAL, Tally, Workspace
+from .workspace import JOURNAL, Tally, Workspace, sweep
 
 Say = Callable[[str], None]
 Clock = Callable[[], datetime]
@@ -141,6 +142,7 @@ def score(
                 return ScoreReport(job, place, rows, (), 0, dry_run=True, findings=tuple(run.findings))
             with writing_to(place.parent), _folder(place.parent), only_writer(place.with_name(f".{place.name}.lock")):
                 recover(place)
+                sweep(place.parent, place, clock())
                 return _scored(run, previous, force=force)
     except RapportError as error:
         log.write("failed", error=type(error).__name__, text=str(error))
@@ -171,6 +173,7 @@ def _scored(run: _Run, previous: Manifest | None, *, force: bool) -> ScoreReport
         faults = published.faults(place)
         if not faults:
             (place / JOURNAL).unlink(missing_ok=True)
+            shutil.rmtree(hidden, ignore_errors=True)  # of a forced job that was killed
             return run.report(published, 0)
         for fault in faults:
             run.log.write("damage", text=fault)

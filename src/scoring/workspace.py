@@ -10,21 +10,25 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ..errors import OutputError
 from ..models.base import json_bytes
 from .job import Job
+from .lock import only_writer
 from .manifest import Manifest, columns_of
 from .parts import Part, fault_of, part_name, write_content, write_part
 from .profile import Profile
 
 JOURNAL, PROFILE = "_journal.jsonl", "_profile.json"
+ABANDONED = timedelta(days=7)
 
 
 @dataclass
@@ -126,6 +130,16 @@ class Workspace:
             stream.write(_json_line(_line(part, tally)))
             stream.flush()
             os.fsync(stream.fileno())
+
+
+def sweep(base: Path, but: Path, now: datetime) -> None:
+    """Remove what jobs of other days left half done and nobody has taken up for a week."""
+    for folder in base.glob(".as_of=*.new"):
+        day = folder.name.removeprefix(".").removesuffix(".new")
+        old = now - datetime.fromtimestamp(folder.stat().st_mtime, UTC) > ABANDONED
+        if day != but.name and old:
+            with suppress(OutputError), only_writer(folder.with_name(f".{day}.lock")):
+                shutil.rmtree(folder)
 
 
 def _line(part: Part, tally: Tally) -> dict[str, Any]:

@@ -245,6 +245,17 @@ def test_p_alive_in_a_pure_world_is_the_formula(tmp_path: Path) -> None:
     assert np.allclose(1 - alive["probability"], buys, atol=1e-9)
 
 
+def test_a_truth_of_other_lives_is_refused(tmp_path: Path) -> None:
+    folder = write_world(tmp_path / "world", customers=200, seed=8)
+    file = folder / "truth" / "people.parquet"
+    people = pq.read_table(file)
+    visits = people["visits"].to_numpy().copy()
+    visits[0] += 1
+    pq.write_table(people.set_column(people.column_names.index("visits"), "visits", pa.array(visits)), file)
+    with pytest.raises(DataError, match="another version"):
+        Truth(folder).silence([CUTOFF], [20])
+
+
 def test_what_the_truth_cannot_tell(truth: Truth, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="holds no truth"):
         Truth(tmp_path)

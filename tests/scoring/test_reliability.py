@@ -81,7 +81,9 @@ def test_killed_at_any_moment_and_started_again_the_bytes_are_the_same(
             now_there = content(place)
             now_there.pop("_journal.jsonl", None)
             assert now_there in ([before] if force and job.exitcode else []) + [content(undisturbed[1].folder)]
-    _score(kiosk, out, force=force) if force else _score(kiosk, out)
+    if force:
+        _score(kiosk, out, force=True)
+    assert _score(kiosk, out).rows == undisturbed[1].rows
     assert content(place) == content(undisturbed[1].folder)
     assert {file.name for file in out.iterdir()} == {"warm", place.name}
 
@@ -122,6 +124,25 @@ def test_what_another_job_left_half_done_is_not_used(kiosk: Kiosk, undisturbed: 
     head["job"]["data"] = "of yesterday"
     (hidden / "_journal.jsonl").write_text("\n".join([json.dumps(head), *lines[1:], ""]))
     assert _score(kiosk, out).made == BUCKETS
+
+
+def test_what_a_forced_job_left_half_done_goes_when_the_result_is_complete(kiosk: Kiosk, published: Path) -> None:
+    hidden = published.with_name(f".{published.name}.new")
+    hidden.mkdir()
+    (hidden / "part-000.parquet").write_bytes(b"half")
+    assert _score(kiosk, published.parent).made == 0
+    assert not hidden.exists()
+
+
+def test_what_was_abandoned_on_another_day_goes_after_a_week(kiosk: Kiosk, out: Path) -> None:
+    old, young, held = (out / f".as_of=2024-01-0{i}.new" for i in (1, 2, 3))
+    for folder, days in ((old, 9), (young, 2), (held, 9)):
+        folder.mkdir(parents=True)
+        moment = (NOW - timedelta(days=days)).timestamp()
+        os.utime(folder, (moment, moment))
+    with only_writer(out / ".as_of=2024-01-03.lock"):
+        _score(kiosk, out)
+    assert (old.exists(), young.exists(), held.exists()) == (False, True, True)
 
 
 def _half_done(kiosk: Kiosk, undisturbed: Published, out: Path, parts: int) -> Path:

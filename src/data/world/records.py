@@ -41,6 +41,7 @@ def people_table(world: World, block: Block, ids: Ids) -> pa.Table:
         "trouble": words(people["trouble"], TROUBLES),
         "line": words(people["line"], LINES),
         "lives": pa.array(block.states["life"][person], pa.int16()),
+        "visits": pa.array(block.states["visits"][person], pa.int32()),
         "alive_at_end": pa.array(block.states["alive"][person] == 1),
     }
     return pa.table(columns)

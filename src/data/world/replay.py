@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from ...errors import DataError
-from .blocks import World, live_block
+from .blocks import Block, World, live_block
 from .market import build_market
 from .parameters import world_config
 from .simulation import Ints, Records
@@ -95,6 +95,7 @@ class Replay:
         fresh: dict[int, tuple[Records, Records]] = {}
         if new.size:
             block = live_block(self.world, number, new, keep=False)
+            self._compare(block)
             for j, day in enumerate(new):
                 fresh[int(day)] = block.people, np.ascontiguousarray(block.saved[:, j])
         found = {int(day): fresh.get(int(day)) or self._remembered[number, int(day)] for day in days}
@@ -102,3 +103,15 @@ class Replay:
         while sum(states.nbytes + people.nbytes for people, states in self._remembered.values()) > _MEMORY:
             self._remembered.pop(next(iter(self._remembered)))
         return found
+
+    def _compare(self, block: Block) -> None:
+        """Every life must have ended as it is written: a truth of other lives would be worse than none."""
+        written = self.people.filter(pc.equal(self.people["block"], block.number))
+        place = written["place"].to_numpy()
+        same = (
+            place.max() < block.states.size
+            and np.array_equal(block.states["life"][place], written["lives"].to_numpy())
+            and np.array_equal(block.states["visits"][place], written["visits"].to_numpy())
+        )
+        if not same:
+            raise DataError("this world was written by another version of the simulation; write it again")
