@@ -31,6 +31,11 @@ class Console:
         self._out = _terminal(stderr=False)
         self._status: Status | None = None
 
+    @property
+    def is_watched(self) -> bool:
+        """True where progress goes to a terminal."""
+        return self._progress.is_terminal
+
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
         """A step of the work: timed, and shown while it lasts."""

@@ -12,10 +12,8 @@ import logging
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from ...errors import ConfigError, DataError
-from .parameters import world_config
+from ...errors import ConfigError, DataError, OutputError
+from .parameters import named_values, world_config
 from .write import STEP_VERSION, write_world
 
 _log = logging.getLogger(__name__)
@@ -36,7 +34,7 @@ def materialise(spec: str, cache: str | Path) -> Path:
         _log.info("writing a simulated world of %s customers (seed %s)", f"{customers:,}", seed)
         try:
             write_world(folder, customers=customers, seed=seed, parameters=config)
-        except (ConfigError, OSError):
+        except (ConfigError, OutputError):
             if not (folder / "truth" / "world.json").is_file():
                 raise
     return folder
@@ -60,21 +58,11 @@ def table_file(location: str, cache: str | Path) -> Path:
 
 
 def _parsed(spec: str) -> tuple[int, int, dict[str, Any]]:
-    parameters: dict[str, Any] = {}
+    parameters = named_values(filter(None, (part.strip() for part in spec.split(","))))
     numbers = {"customers": 20_000, "seed": 7}
-    for part in filter(None, (part.strip() for part in spec.split(","))):
-        name, equals, text = part.partition("=")
-        value = yaml.safe_load(text) if equals else None
-        if name in numbers:
-            if not isinstance(value, int):
-                raise ConfigError(f"world: {name} must be a whole number, not '{text}'")
-            numbers[name] = value
-            continue
-        if value is None:
-            raise ConfigError(f"world: '{part}' is no parameter; write name=value")
-        group, dot, key = name.partition(".")
-        if dot:
-            parameters.setdefault(group, {})[key] = value
-        else:
-            parameters[group] = value
+    for name in numbers:
+        value = parameters.pop(name, numbers[name])
+        if not isinstance(value, int):
+            raise ConfigError(f"world: {name} must be a whole number, not '{value}'")
+        numbers[name] = value
     return numbers["customers"], numbers["seed"], parameters

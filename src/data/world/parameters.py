@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date
 from typing import Annotated, Any
 
+import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from ...config import Frozen, Share
@@ -94,3 +96,27 @@ def world_config(raw: WorldConfig | dict[str, Any] | None) -> WorldConfig:
             f"  {'.'.join(str(part) for part in fault['loc']) or '(top)'}: {fault['msg']}" for fault in error.errors()
         ]
         raise ConfigError("the world's parameters cannot be:\n" + "\n".join(lines)) from error
+
+
+def named_values(pairs: Iterable[str]) -> dict[str, Any]:
+    """Parameters out of texts such as "segments=4" or "buying.mean_rate=0.1", for `world_config`.
+
+    Values are read as YAML. Raises ConfigError for a text without a value.
+    """
+    parameters: dict[str, Any] = {}
+    for pair in pairs:
+        name, equals, text = pair.partition("=")
+        try:
+            value = yaml.safe_load(text) if equals else None
+        except yaml.YAMLError:
+            value = None
+        if value is None:
+            raise ConfigError(f"world: '{pair}' is no parameter; write name=value, such as buying.mean_rate=0.1")
+        *groups, key = name.strip().split(".")
+        place = parameters
+        for group in groups:
+            place = place.setdefault(group, {})
+            if not isinstance(place, dict):
+                raise ConfigError(f"world: '{pair}' goes into {group}, which was given a value of its own")
+        place[key] = value
+    return parameters

@@ -18,7 +18,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ...errors import ConfigError
+from ...errors import ConfigError, OutputError
 from .blocks import World, chosen, lived_blocks
 from .market import campaign_tables
 from .parameters import WorldConfig, world_config
@@ -45,7 +45,7 @@ def write_world(
     """Write a world of exactly so many customers into an empty or new folder; returns the folder.
 
     `progress(share, words)` is called now and then. Raises ConfigError, before anything is written, for impossible
-    parameters, fewer customers than segments, or a folder that holds something.
+    parameters, fewer customers than segments, or a folder that holds something; OutputError where it cannot be written.
     """
     config = world_config(parameters)
     target = Path(folder)
@@ -53,6 +53,8 @@ def write_world(
     world = World.of(config, customers, seed)
     blocks = lived_blocks(world, threads)
     try:
+        if progress:
+            progress(0.0, "living the first families; the first time on a machine, the step is compiled")
         first = next(blocks)
         if not first.customers.any():
             raise ConfigError("with these parameters nobody becomes a customer; raise prospecting or founders")
@@ -69,6 +71,8 @@ def write_world(
         except BaseException:
             shutil.rmtree(hidden, ignore_errors=True)
             raise
+    except OSError as error:
+        raise OutputError(f"the world cannot be written to {target}: {error.strerror or error}") from error
     finally:
         blocks.close()  # type: ignore[attr-defined]
     return target
