@@ -33,9 +33,9 @@ import pyarrow.compute as pc
 
 from ..config import TasksConfig
 from ..data.engine import DuckDBEngine
-from ..language.compile import is_zero_without_events, outputs
 from ..language.declarations import Block, Ratio
 from ..language.moments import PerRow, Shared
+from ..language.parts import is_zero_without_events, outputs
 from ..language.population import compile_spine
 from ..tasks import Task, declare
 from .battery_data import Company, made_up_company

@@ -10,7 +10,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from ..errors import ConfigError
-from ..language.compile import column_name, columns_of
 from ..language.declarations import (
     Attribute,
     Block,
@@ -26,6 +25,7 @@ from ..language.declarations import (
     Ratio,
 )
 from ..language.guards import refuse_foresight
+from ..language.parts import column_name, columns_of
 from ..language.sight import Columns
 from .spelled import describe, for_value, names_of_attribute, of_attribute, slugs
 

@@ -20,7 +20,7 @@ from sqlglot import exp
 from ..data.dataset import Dataset
 from ..data.engine import DuckDBEngine
 from ..errors import ConfigError
-from ..language.compile import Part, compile_group, compile_together, outputs
+from ..language.compile import compile_group, compile_together
 from ..language.declarations import (
     Attribute,
     Block,
@@ -38,6 +38,7 @@ from ..language.declarations import (
 from ..language.expressions import days, equal, ratio
 from ..language.guards import refuse_foresight
 from ..language.moments import SPINE, Moment, PerRow, Shared, shift, with_edges
+from ..language.parts import Part, outputs
 from ..language.population import compile_plans, compile_spine, compile_universe
 from ..language.sight import Columns, attribute_in_sight, attributes_in_sight, edges_needed
 from ..tasks.base import Task

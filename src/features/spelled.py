@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 
-from ..language.compile import column_name
 from ..language.declarations import Feature, FeatureColumn, Measure
 from ..language.expressions import is_number, is_time
+from ..language.parts import column_name
 
 
 def describe(block: str, feature: Feature, window: int | None) -> FeatureColumn:

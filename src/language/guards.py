@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..errors import ConfigError
-from .compile import columns_of
 from .declarations import ForTopValues, Group, Measure
+from .parts import columns_of
 
 PLANNED = {
     "campaigns": ("campaign_id", "kind", "starts_at", "ends_at", "known_at"),

@@ -11,9 +11,10 @@ from zoneinfo import ZoneInfo
 import pyarrow as pa
 
 from rapport.data.engine import DuckDBEngine
-from rapport.language.compile import compile_group, is_zero_without_events, outputs
+from rapport.language.compile import compile_group
 from rapport.language.declarations import Feature, Group, Measure
 from rapport.language.moments import SPINE, PerRow, Shared, with_edges
+from rapport.language.parts import is_zero_without_events, outputs
 from rapport.language.sight import edges_needed
 
 UTC = ZoneInfo("UTC")

@@ -1,0 +1,215 @@
+"""The plans of parts that look at events at one moment: the loop over cutoffs, and cutoffs that are columns of a spine.
+
+Every sum runs over exact decimals or integers, never over floating-point numbers: so a value does not depend on the
+order in which rows arrive, on threads, or on the engine, to the bit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlglot import exp
+
+from .declarations import (
+    Count,
+    DaysSinceFirst,
+    DaysSinceLast,
+    DaysSinceNthLast,
+    Distinct,
+    FadingVisits,
+    GapLargest,
+    GapMean,
+    GapMedian,
+    GapSpread,
+    Largest,
+    Latest,
+    Mean,
+    Measure,
+    Sum,
+    TopShare,
+    Visits,
+)
+from .expressions import (
+    ONE,
+    ZERO,
+    case_when,
+    conditions,
+    days,
+    div,
+    equal,
+    filtered,
+    number,
+    plain,
+    predicates,
+    ratio,
+    seconds,
+    total,
+    wide,
+)
+from .parts import Output, columns_of
+from .sight import Sight
+
+SECONDS_A_DAY = "86400e0"
+FADING_UNIT = "1e6"  # weights are summed as millionths, so that the sum is exact
+
+
+def part_of(measure: Measure) -> tuple[str, ...]:
+    """Measures of the same part share one pass: the plan that computes them, and what they must have in common."""
+    match measure:
+        case Visits() | GapMean() | GapMedian() | GapSpread() | GapLargest() | DaysSinceNthLast() | FadingVisits():
+            return ("visits", repr(measure.where))
+        case Distinct():
+            return ("distinct", measure.column, repr(measure.where))
+        case TopShare():
+            return ("share", measure.column, measure.of, repr(measure.where))
+    return ("direct",)
+
+
+def _direct(sight: Sight, members: Sequence[Output]) -> exp.Select:
+    needed = {name for output in members for name in columns_of(output.measure)}
+    events = sight.events([output.measure for output in members], needed)
+    values = [output.named(_aggregate(sight, output)) for output in members]
+    return exp.select(*sight.keys, *values).from_(events).group_by(*sight.keys)
+
+
+def _aggregate(sight: Sight, output: Output) -> exp.Expression:
+    measure, seen = output.measure, sight.within(output.measure, output.window)
+    match measure:
+        case Count():
+            return filtered(exp.Count(this=exp.Star()), seen)
+        case Sum():
+            return number(exp.Coalesce(this=filtered(_total(sight, measure.column), seen), expressions=[ZERO.copy()]))
+        case Mean():
+            count = exp.Count(this=exp.column(measure.column))
+            return ratio(filtered(_total(sight, measure.column), seen), filtered(count, seen))
+        case Largest():
+            return number(filtered(exp.Max(this=exp.column(measure.column)), seen))
+        case DaysSinceLast():
+            return days(filtered(exp.Max(this=exp.column("at")), seen), sight.cutoff())
+        case DaysSinceFirst():
+            return days(filtered(exp.Min(this=exp.column("at")), seen), sight.cutoff())
+        case Latest():
+            value = exp.column(measure.column)
+            order = exp.Struct(expressions=[exp.column("at"), value.copy()])
+            latest = filtered(exp.ArgMax(this=value, expression=order), [*seen, _known(value)])
+            return plain(latest, sight.columns[sight.group.table][measure.column])
+    raise TypeError(f"{type(measure).__name__} is not a direct aggregate")
+
+
+def _visits(sight: Sight, members: Sequence[Output]) -> exp.Select:
+    """Events reduced to visits, with the gap to the visit before; a gap belongs to the windows of its later visit."""
+    measures = [output.measure for output in members]
+    where = measures[0].where
+    visit = "order_id" if "order_id" in sight.columns[sight.group.table] else "at"
+    needed = {visit} | {predicate.column for predicate in predicates(where)}
+    gaps_wanted = any(isinstance(measure, GapMean | GapMedian | GapSpread | GapLargest) for measure in measures)
+    events = sight.events(measures, needed, whole_past=gaps_wanted)
+    carried = [*sight.keys, *sight.edges(measures)]
+    if visit == "at":
+        visits = exp.select(*carried, "at").from_(events).where(*conditions(where)).group_by(*carried, "at")
+    else:  # the last event, not the first: it lies in a window whether or not the visit began before the window did
+        visits = exp.select(*carried, exp.alias_(exp.Max(this=exp.column("at", "v")), "at")).from_(events)
+        no_order = exp.Is(this=exp.column(visit), expression=exp.Null())
+        visits = visits.where(*conditions(where))
+        visits = visits.group_by(*carried, visit, case_when(no_order, exp.column("at", "v")))
+    before = exp.Window(
+        this=exp.Lag(this=exp.column("at")),
+        partition_by=[exp.column(key) for key in sight.keys],
+        order=exp.Order(expressions=[exp.Ordered(this=exp.column("at"))]),
+    )
+    gap = exp.alias_(seconds(before, exp.column("at")), "gap")
+    ranked = [] if not any(isinstance(measure, DaysSinceNthLast) for measure in measures) else [_nth_last(sight)]
+    gaps = exp.select(*carried, "at", gap, *ranked).from_(visits.subquery("w")).subquery("g")
+    values = [output.named(_over_visits(sight, output)) for output in members]
+    return exp.select(*sight.keys, *values).from_(gaps).group_by(*sight.keys)
+
+
+def _nth_last(sight: Sight) -> exp.Expression:
+    """The number of each visit counted from the last, as a column `nth`."""
+    rank = exp.Window(
+        this=exp.RowNumber(),
+        partition_by=[exp.column(key) for key in sight.keys],
+        order=exp.Order(expressions=[exp.Ordered(this=exp.column("at"), desc=True)]),
+    )
+    return exp.alias_(rank, "nth")
+
+
+def _over_visits(sight: Sight, output: Output) -> exp.Expression:
+    seen, gap = sight.since(output.measure, output.window), exp.column("gap")
+    count, summed = filtered(exp.Count(this=gap), seen), filtered(exp.Sum(this=gap), seen)
+    day = exp.Literal.number(SECONDS_A_DAY)
+    match output.measure:
+        case Visits():
+            return filtered(exp.Count(this=exp.Star()), seen)
+        case GapMean():
+            return div(ratio(summed, count), day)
+        case DaysSinceNthLast(nth=nth):
+            is_nth = equal(exp.column("nth"), exp.Literal.number(nth))
+            return days(filtered(exp.Max(this=exp.column("at")), [*seen, is_nth]), sight.cutoff())
+        case FadingVisits(fade=fade):
+            age = exp.Neg(this=exp.paren(div(days(exp.column("at"), sight.cutoff()), exp.Literal.number(fade))))
+            weight = exp.Round(this=exp.Mul(this=exp.Exp(this=age), expression=exp.Literal.number(FADING_UNIT)))
+            weights = filtered(exp.Sum(this=exp.cast(weight, "bigint")), seen)
+            return div(number(exp.Coalesce(this=weights, expressions=[ZERO.copy()])), exp.Literal.number(FADING_UNIT))
+        case GapMedian():
+            return div(number(filtered(exp.Median(this=gap), seen)), day)
+        case GapLargest():
+            return div(number(filtered(exp.Max(this=gap), seen)), day)
+        case GapSpread():
+            squared = filtered(exp.Sum(this=exp.Mul(this=wide(gap), expression=gap)), seen)
+            scaled = exp.Sub(
+                this=exp.Mul(this=squared, expression=count),
+                expression=exp.Mul(this=wide(summed), expression=summed.copy()),
+            )
+            pairs = exp.Mul(this=count.copy(), expression=exp.paren(exp.Sub(this=count.copy(), expression=ONE.copy())))
+            enough = exp.GT(this=count.copy(), expression=ONE.copy())
+            return case_when(enough, div(exp.Sqrt(this=ratio(exp.paren(scaled), pairs)), day))
+    raise TypeError(f"{type(output.measure).__name__} is not measured over visits")
+
+
+def _distinct(sight: Sight, members: Sequence[Output]) -> exp.Select:
+    measures = [output.measure for output in members]
+    measure = measures[0]
+    assert isinstance(measure, Distinct)
+    events = sight.events(measures, columns_of(measure))
+    carried = [*sight.keys, *sight.edges(measures)]
+    last = exp.select(*carried, exp.alias_(exp.Max(this=exp.column("at")), "at")).from_(events)
+    last = last.where(_known(exp.column(measure.column)), *conditions(measure.where))
+    last = last.group_by(*carried, measure.column)
+    values = [m.named(filtered(exp.Count(this=exp.Star()), sight.since(m.measure, m.window))) for m in members]
+    return exp.select(*sight.keys, *values).from_(last.subquery("d")).group_by(*sight.keys)
+
+
+def _share(sight: Sight, members: Sequence[Output]) -> exp.Select:
+    measures = [output.measure for output in members]
+    measure = measures[0]
+    assert isinstance(measure, TopShare)
+    events = sight.events(measures, columns_of(measure))
+    total_of = _total(sight, measure.column)
+    sums = [output.named(filtered(total_of.copy(), sight.within(measure, output.window))) for output in members]
+    named = exp.alias_(_known(exp.column(measure.of)), "__named")
+    by_value = exp.select(*sight.keys, named, *sums).from_(events).group_by(*sight.keys, measure.of).subquery("b")
+    return exp.select(*sight.keys, *map(_largest_share, members)).from_(by_value).group_by(*sight.keys)
+
+
+def _largest_share(output: Output) -> exp.Expression:
+    value = exp.column(output.name, quoted=True)
+    positive = exp.GT(this=exp.Sum(this=value), expression=ZERO.copy())
+    largest = filtered(exp.Max(this=value.copy()), [exp.column("__named")])
+    return output.named(case_when(positive, ratio(largest, exp.Sum(this=value.copy()))))
+
+
+def _total(sight: Sight, column: str) -> exp.Expression:
+    return total(column, sight.columns[sight.group.table][column])
+
+
+def _known(value: exp.Expression) -> exp.Expression:
+    return exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
+
+
+PLANS: dict[str, Callable[[Sight, Sequence[Output]], exp.Select]] = {
+    "direct": _direct,
+    "visits": _visits,
+    "distinct": _distinct,
+    "share": _share,
+}
