@@ -196,6 +196,7 @@ _TABLES = (
             _customer(),
             Column("started_at", "timestamp", True, "error", date_means="start", may_be_future=True),
             Column("ended_at", "timestamp", may_be_future=True, not_before="started_at"),
+            Column("term_ends_at", "timestamp", may_be_future=True, not_before="started_at"),
             Column("plan", "text"),
             Column("fee", "number", negative="warning"),
             Column("end_reason", "text"),

@@ -1,33 +1,83 @@
-"""Dates that stand as columns of a table, seen as events: an arrival, a conversion, the start of a subscription.
+"""Dates that stand as columns of a table, seen as events: an arrival, a conversion, a payment that is overdue.
 
-Each becomes a view with the table's own columns that name somebody and `at`, so that populations, targets and features
-over them are declared, and cut at a cutoff, like all others.
+Each becomes a view with some of the table's columns and `at`, so that populations, targets and features over them are
+declared, and cut at a cutoff, like all others.
+
+What lasts (an open complaint, a subscription, an unpaid bill) has two events: where it begins, `open` is 1, where it
+ends, -1, and `lasted` holds the days between. So the sum of `open` up to a cutoff is how many were open then, and no
+end shows before it came. An amount goes the same way: `open_fee` is the fee at the start, and taken off at the end.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 
 from sqlglot import exp
 
+from .convert import sql
 from .engine import DuckDBEngine
 
+
+@dataclass(frozen=True)
+class View:
+    """A table read as events: the view's columns by those of the table, and the column that says when.
+
+    `until` is the column of the end of what lasts; a row without one has not ended. `amount` is open as long as it.
+    """
+
+    table: str
+    columns: Mapping[str, str]
+    at: str
+    until: str = ""
+    amount: str = ""
+
+    @property
+    def needed(self) -> tuple[str, ...]:
+        """The columns without which there is no such view."""
+        return (self.at, *([self.until] if self.until else []))
+
+
+def _same(*names: str) -> dict[str, str]:
+    return {name: name for name in names}
+
+
+_SUBSCRIPTION = ("customer_id", "plan", "fee", "known_at")
 MOMENTS = {
-    "arrivals": ("prospects", ("prospect_id",), "created_at"),
-    "conversions": ("prospects", ("prospect_id", "customer_id"), "converted_at"),
-    "acquisitions": ("customers", ("customer_id",), "acquired_at"),
-    "subscription_starts": ("subscriptions", ("customer_id", "plan", "fee", "known_at"), "started_at"),
-    "subscription_ends": ("subscriptions", ("customer_id", "plan", "fee", "end_reason", "known_at"), "ended_at"),
+    "arrivals": View("prospects", _same("prospect_id"), "created_at"),
+    "conversions": View("prospects", _same("prospect_id", "customer_id"), "converted_at"),
+    "acquisitions": View("customers", _same("customer_id", "referred_by"), "acquired_at"),
+    "births": View("customers", {"customer_id": "customer_id", "known_at": "acquired_at"}, "birth_date"),
+    "customer_stages": View("stages", {"customer_id": "entity_id"} | _same("stage", "known_at"), "at"),
+    "prospect_stages": View("stages", {"prospect_id": "entity_id"} | _same("stage", "known_at"), "at"),
+    "subscription_starts": View("subscriptions", _same(*_SUBSCRIPTION), "started_at"),
+    "subscription_ends": View("subscriptions", _same(*_SUBSCRIPTION, "end_reason"), "ended_at"),
+    "subscription_changes": View(
+        "subscriptions", _same(*_SUBSCRIPTION, "term_ends_at", "end_reason"), "started_at", "ended_at", "fee"
+    ),
+    "issues": View("interactions", _same("customer_id", "kind", "known_at"), "at", "resolved_at"),
+    "dues": View("payments", _same("customer_id", "known_at"), "due_at", "paid_at", "amount"),
 }
+_ONLY_AT_THE_END = ("end_reason",)
+
+
+def origin_of(name: str) -> str:
+    """The table of the contract behind a view; the name itself where it is a table."""
+    return MOMENTS[name].table if name in MOMENTS else name
 
 
 def moments_of(columns: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
     """The views for which there are tables, with their columns and types."""
     views = {}
-    for view, (table, carried, moment) in MOMENTS.items():
-        present = columns.get(table, {})
-        if moment in present:
-            views[view] = {**{name: present[name] for name in carried if name in present}, "at": present[moment]}
+    for name, view in MOMENTS.items():
+        present = columns.get(view.table, {})
+        if not all(column in present for column in view.needed):
+            continue
+        kinds = {own: present[theirs] for own, theirs in view.columns.items() if theirs in present}
+        if view.until:
+            kinds |= {"open": "BIGINT", "lasted": "DOUBLE"}
+            kinds |= {f"open_{view.amount}": present[view.amount]} if view.amount in present else {}
+        views[name] = {**kinds, "at": present[view.at]}
     return views
 
 
@@ -35,9 +85,35 @@ def define_moments(
     engine: DuckDBEngine, columns: Mapping[str, Mapping[str, str]], named: Callable[[str], str] = str
 ) -> None:
     """Define these views in the engine; a row without the date is no event. `named` gives the names of tables."""
-    for view, names in moments_of(columns).items():
-        table, _, moment = MOMENTS[view]
-        at = exp.column(moment, quoted=True)
-        query = exp.select(*(exp.column(name, quoted=True) for name in names if name != "at"))
-        query = query.select(exp.alias_(at, "at", quoted=True)).from_(exp.to_table(named(table)))
-        engine.define(named(view), query.where(exp.Not(this=exp.Is(this=at.copy(), expression=exp.Null()))))
+    for name, kinds in moments_of(columns).items():
+        view = MOMENTS[name]
+        source, begun = exp.to_table(named(view.table)), exp.column(view.at, quoted=True)
+        carried = {own: exp.column(theirs, quoted=True) for own, theirs in view.columns.items() if own in kinds}
+        if not view.until:
+            engine.define(named(name), _events(source, carried | {"at": begun}, begun))
+            continue
+        ended = exp.column(view.until, quoted=True)
+        days = sql("(EPOCH_US(e) - EPOCH_US(b)) / 8.64e10", e=ended, b=begun)
+        amount = {f"open_{view.amount}": view.amount} if view.amount in columns[view.table] else {}
+        at_start = {own: _nothing(kinds[own]) if own in _ONLY_AT_THE_END else value for own, value in carried.items()}
+        at_start |= {"open": _whole(1), "lasted": _nothing("DOUBLE")}
+        at_start |= {own: exp.column(theirs, quoted=True) for own, theirs in amount.items()}
+        at_end = carried | {"open": _whole(-1), "lasted": exp.cast(days, "double")}
+        at_end |= {own: exp.Neg(this=exp.column(theirs, quoted=True)) for own, theirs in amount.items()}
+        later = sql("greatest(b, e)", b=begun, e=ended)  # a bill that was paid in advance is settled when it is due
+        starts = _events(source, at_start | {"at": begun}, begun)
+        ends = _events(source.copy(), at_end | {"at": later}, ended, begun)
+        engine.define(named(name), exp.union(starts, ends, distinct=False))
+
+
+def _events(source: exp.Expression, columns: Mapping[str, exp.Expression], *dates: exp.Expression) -> exp.Select:
+    query = exp.select(*(exp.alias_(value.copy(), name, quoted=True) for name, value in columns.items())).from_(source)
+    return query.where(*(exp.Not(this=exp.Is(this=date.copy(), expression=exp.Null())) for date in dates))
+
+
+def _whole(number: int) -> exp.Expression:
+    return exp.cast(exp.convert(number), "bigint")
+
+
+def _nothing(kind: str) -> exp.Expression:
+    return exp.cast(exp.Null(), kind)

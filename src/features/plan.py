@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
+from ..data.moments import origin_of
 from ..errors import ConfigError
 from ..language.declarations import (
     Attribute,
@@ -168,7 +169,7 @@ def _add_group(draft: _Draft, block: str, group: Group) -> None:
     table = draft.tables.get(group.table)
     if table is None or (group.through and group.through not in draft.tables):
         missing = group.table if table is None else group.through
-        draft.left_out.append(f"{block}: no table {missing}")
+        draft.left_out.append(f"{block}: no table {origin_of(missing)}")
         return
     lacking = _lacking(draft, group, table)
     if lacking is not None:
@@ -183,7 +184,7 @@ def _add_group(draft: _Draft, block: str, group: Group) -> None:
             assert isinstance(spelled.what, Measure)
             absent = sorted(columns_of(spelled.what) - set(table))
             if absent:
-                draft.left_out.append(f"{block}.{feature.name}: {group.table} has no {absent[0]}")
+                draft.left_out.append(f"{block}.{feature.name}: {origin_of(group.table)} has no {absent[0]}")
                 continue
             kept.append(spelled)
             draft.add_columns(block, spelled, spelled.what.last)
@@ -196,13 +197,13 @@ def _lacking(draft: _Draft, group: Group, table: Mapping[str, str]) -> str | Non
     through = draft.tables[group.through] if group.through else {}
     for key in group.key:
         if key not in table and key not in through:
-            return f"{group.table} has no {key}"
+            return f"{origin_of(group.table)} has no {key}"
     wanted = [] if all(isinstance(feature.what, EveryAttribute) for feature in group.features) else [group.table]
     time = "known_at" if group.planned else "at"
     needed = [(name, time) for name in wanted]
     if group.through:
         needed += [(group.table, group.on), (group.through, group.on), (group.through, "known_at")]
-    found = (f"{name} has no {column}" for name, column in needed if column not in draft.tables[name])
+    found = (f"{origin_of(name)} has no {column}" for name, column in needed if column not in draft.tables[name])
     return next(found, None)
 
 
@@ -213,7 +214,7 @@ def _spelled_out(draft: _Draft, block: str, group: Group, feature: Feature) -> I
         yield feature
         return
     if what.of not in draft.tables[group.table]:
-        draft.left_out.append(f"{block}.{feature.name}: {group.table} has no {what.of}")
+        draft.left_out.append(f"{block}.{feature.name}: {origin_of(group.table)} has no {what.of}")
         return
     values = draft.learned.get(feature.name, ())
     if not values:
@@ -245,7 +246,7 @@ def _add_fitted(draft: _Draft, block: str, fitted: Fitted) -> None:
     for table, columns in fitted.needs:
         absent = sorted(set(columns) - set(draft.tables.get(table, {})))
         if absent:
-            draft.left_out.append(f"{block}: {table} has no {absent[0]}")
+            draft.left_out.append(f"{block}: {origin_of(table)} has no {absent[0]}")
             return
     draft.fitted.append(fitted)
     for feature in fitted.features:

@@ -230,6 +230,23 @@ class Distinct(Measure):
 
 
 @dataclass(frozen=True, eq=False)
+class NewValues(Measure):
+    """Number of distinct values of a column that were seen for the first time ever within the window."""
+
+    column: str
+
+
+@dataclass(frozen=True, eq=False)
+class EffectiveNumber(Measure):
+    """Over how many values of a column events spread: e to the Shannon entropy of the shares of events (Hill 1973).
+
+    1 where all have the same value, k where k values share them evenly; missing where no event has a value.
+    """
+
+    column: str
+
+
+@dataclass(frozen=True, eq=False)
 class TopShare(Measure):
     """Share of the largest value of `of` in the total of `column`; missing where the total is not positive.
 
@@ -243,6 +260,16 @@ class TopShare(Measure):
 @dataclass(frozen=True, eq=False)
 class Latest(Measure):
     """Value of a column at the last event; among equal times the largest value, so that engines agree."""
+
+    column: str
+
+
+@dataclass(frozen=True, eq=False)
+class DaysUntil(Measure):
+    """Days from the cutoff to the latest date in a column, negative where it has passed; missing where there is none.
+
+    The column must have been known with the event, as the end of a term that was agreed at its start.
+    """
 
     column: str
 

@@ -15,7 +15,9 @@ from .declarations import (
     DaysSinceFirst,
     DaysSinceLast,
     DaysSinceNthLast,
+    DaysUntil,
     Distinct,
+    EffectiveNumber,
     FadingVisits,
     GapLargest,
     GapMean,
@@ -25,6 +27,7 @@ from .declarations import (
     Latest,
     Mean,
     Measure,
+    NewValues,
     Sum,
     TopShare,
     Visits,
@@ -58,8 +61,10 @@ def part_of(measure: Measure) -> tuple[str, ...]:
     match measure:
         case Visits() | GapMean() | GapMedian() | GapSpread() | GapLargest() | DaysSinceNthLast() | FadingVisits():
             return ("visits", repr(measure.where))
-        case Distinct():
+        case Distinct() | NewValues():
             return ("distinct", measure.column, repr(measure.where))
+        case EffectiveNumber():
+            return ("spread", measure.column, repr(measure.where))
         case TopShare():
             return ("share", measure.column, measure.of, repr(measure.where))
     return ("direct",)
@@ -88,6 +93,8 @@ def _aggregate(sight: Sight, output: Output) -> exp.Expression:
             return days(filtered(exp.Max(this=exp.column("at")), seen), sight.cutoff())
         case DaysSinceFirst():
             return days(filtered(exp.Min(this=exp.column("at")), seen), sight.cutoff())
+        case DaysUntil():
+            return days(sight.cutoff(), filtered(exp.Max(this=exp.column(measure.column)), seen))
         case Latest():
             value = exp.column(measure.column)
             order = exp.Struct(expressions=[exp.column("at"), value.copy()])
@@ -168,16 +175,56 @@ def _over_visits(sight: Sight, output: Output) -> exp.Expression:
 
 
 def _distinct(sight: Sight, members: Sequence[Output]) -> exp.Select:
+    """Each value reduced to its last time, and where new ones are asked for, to its first ever."""
     measures = [output.measure for output in members]
-    measure = measures[0]
-    assert isinstance(measure, Distinct)
-    events = sight.events(measures, columns_of(measure))
-    carried = [*sight.keys, *sight.edges(measures)]
-    last = exp.select(*carried, exp.alias_(exp.Max(this=exp.column("at")), "at")).from_(events)
-    last = last.where(_known(exp.column(measure.column)), *conditions(measure.where))
-    last = last.group_by(*carried, measure.column)
-    values = [m.named(filtered(exp.Count(this=exp.Star()), sight.since(m.measure, m.window))) for m in members]
-    return exp.select(*sight.keys, *values).from_(last.subquery("d")).group_by(*sight.keys)
+    column, where = _column(measures[0]), measures[0].where
+    new = any(isinstance(measure, NewValues) for measure in measures)
+    events = sight.events(measures, columns_of(measures[0]), whole_past=new)
+    carried, at = [*sight.keys, *sight.edges(measures)], exp.column("at", "v")
+    times = [exp.alias_(exp.Max(this=at), "at"), *([exp.alias_(exp.Min(this=at.copy()), "first_at")] if new else [])]
+    seen = exp.select(*carried, *times).from_(events).where(_known(exp.column(column)), *conditions(where))
+    seen = seen.group_by(*carried, column)
+    values = [output.named(filtered(exp.Count(this=exp.Star()), _seen_since(sight, output))) for output in members]
+    return exp.select(*sight.keys, *values).from_(seen.subquery("d")).group_by(*sight.keys)
+
+
+def _seen_since(sight: Sight, output: Output) -> list[exp.Expression]:
+    """That a value was last seen in the window, or for the first time."""
+    since = sight.since(output.measure, output.window)
+    if isinstance(output.measure, NewValues):
+        return [exp.GT(this=exp.column("first_at"), expression=edge.expression) for edge in since]
+    return since
+
+
+def _spread(sight: Sight, members: Sequence[Output]) -> exp.Select:
+    """e^H with H = ln N - (sum of n ln n) / N over the values' counts n; the terms are summed as millionths."""
+    measures = [output.measure for output in members]
+    column = _column(measures[0])
+    events = sight.events(measures, columns_of(measures[0]))
+    counts = [
+        output.named(filtered(exp.Count(this=exp.Star()), sight.within(output.measure, output.window)))
+        for output in members
+    ]
+    by_value = exp.select(*sight.keys, *counts).from_(events).where(_known(exp.column(column)))
+    by_value = by_value.group_by(*sight.keys, column).subquery("b")
+    return exp.select(*sight.keys, *map(_effective_number, members)).from_(by_value).group_by(*sight.keys)
+
+
+def _effective_number(output: Output) -> exp.Expression:
+    count = number(exp.column(output.name, quoted=True))
+    some = exp.GT(this=count, expression=ZERO.copy())
+    scaled = exp.Mul(this=exp.Mul(this=count.copy(), expression=exp.Ln(this=count.copy())), expression=_millions())
+    terms = exp.Sum(this=case_when(some, exp.cast(exp.Round(this=scaled), "bigint")))
+    events = number(exp.Sum(this=exp.column(output.name, quoted=True)))
+    mean = div(div(number(terms), _millions()), events)
+    entropy = exp.Greatest(
+        this=exp.Sub(this=exp.Ln(this=events.copy()), expression=mean), expressions=[number(ZERO.copy())]
+    )
+    return output.named(case_when(exp.GT(this=events.copy(), expression=ZERO.copy()), exp.Exp(this=entropy)))
+
+
+def _millions() -> exp.Expression:
+    return exp.Literal.number(FADING_UNIT)
 
 
 def _share(sight: Sight, members: Sequence[Output]) -> exp.Select:
@@ -203,6 +250,11 @@ def _total(sight: Sight, column: str) -> exp.Expression:
     return total(column, sight.columns[sight.group.table][column])
 
 
+def _column(measure: Measure) -> str:
+    assert isinstance(measure, Distinct | NewValues | EffectiveNumber)
+    return measure.column
+
+
 def _known(value: exp.Expression) -> exp.Expression:
     return exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
 
@@ -211,5 +263,6 @@ PLANS: dict[str, Callable[[Sight, Sequence[Output]], exp.Select]] = {
     "direct": _direct,
     "visits": _visits,
     "distinct": _distinct,
+    "spread": _spread,
     "share": _share,
 }

@@ -8,7 +8,9 @@ from sqlglot import exp
 
 from .declarations import (
     Count,
+    DaysUntil,
     Distinct,
+    EffectiveNumber,
     FadingVisits,
     Feature,
     Group,
@@ -16,6 +18,7 @@ from .declarations import (
     Latest,
     Mean,
     Measure,
+    NewValues,
     Sum,
     TopShare,
     Visits,
@@ -69,13 +72,16 @@ class Part:
 
 def is_zero_without_events(measure: Measure) -> bool:
     """True for counts and sums, which are zero where nothing happened; other measures are missing there."""
-    return isinstance(measure, Count | Visits | FadingVisits | Sum | Distinct)
+    return isinstance(measure, Count | Visits | FadingVisits | Sum | Distinct | NewValues)
+
+
+_OF_A_COLUMN = Sum | Mean | Largest | Latest | DaysUntil | Distinct | NewValues | EffectiveNumber | TopShare
 
 
 def columns_of(measure: Measure) -> set[str]:
     """The columns of an event that a measure reads, beside keys and times."""
     named: set[str] = set()
-    if isinstance(measure, Sum | Mean | Largest | Latest | Distinct | TopShare):
+    if isinstance(measure, _OF_A_COLUMN):
         named.add(measure.column)
     if isinstance(measure, TopShare):
         named.add(measure.of)

@@ -23,7 +23,7 @@ def churn(config: ChurnConfig) -> Task:
         ),
         target=Requirement("transactions", CUSTOMER, Count(ahead=config.horizon) == 0),
         horizon=config.horizon,
-        blocks=("spending", "rhythm", "breadth", "contacts", "service", "profile"),
+        blocks=("spending", "rhythm", "breadth", "contacts", "service", "lifecycle", "profile"),
         primary_metric="average_precision",
         rules=(
             RuleOfThumb("overdue", ("days_since_visit", "gap_mean"), "time since the last visit against the usual gap"),

@@ -28,7 +28,7 @@ def _of_campaigns() -> Task:
         ),
         target=Requirement("responses", TARGETED, Count(until="window_end") > 0),
         horizon=0,
-        blocks=("spending", "rhythm", "breadth", "contacts", "campaigns", "service", "profile"),
+        blocks=("spending", "rhythm", "breadth", "contacts", "campaigns", "service", "lifecycle", "profile"),
         primary_metric="average_precision",
         rules=(
             RuleOfThumb(

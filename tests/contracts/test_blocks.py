@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from rapport.data.moments import origin_of
 from rapport.explain.words import ReasonWriter
 from rapport.features.battery import engine, every_task
 from rapport.features.battery_data import made_up_company
@@ -101,7 +102,7 @@ def test_without_its_table_a_group_is_left_out_and_said(block: Block, group: Gro
         found = plan(block, tables)
         assert all(missing not in (kept.table, kept.through) for kept in found.groups)
         assert all(missing != attributes.table for attributes in found.attributes)
-        assert f"{block.name}: no table {missing}" in found.left_out
+        assert f"{block.name}: no table {origin_of(missing)}" in found.left_out
 
 
 @every_group
@@ -112,7 +113,7 @@ def test_without_its_key_or_time_a_group_is_left_out_and_said(block: Block, grou
         through = {name: kind for name, kind in TABLES.get(group.through or "", {}).items() if name != missing}
         found = plan(block, {**TABLES, group.table: columns} | ({group.through: through} if group.through else {}))
         assert group.features[0].name not in {f.name for kept in found.groups for f in kept.features}
-        assert f"{block.name}: {group.table} has no {missing}" in found.left_out
+        assert f"{block.name}: {origin_of(group.table)} has no {missing}" in found.left_out
 
 
 @every_group
@@ -125,7 +126,7 @@ def test_without_a_column_its_features_are_left_out_and_said(block: Block, group
         lost = {column.name for column in whole.columns} - {column.name for column in less.columns}
         said = [text for text in less.left_out if text not in whole.left_out]
         if lost - {name for extra in COMPANY.attributes.values() for name in extra}:
-            assert any(text.endswith(f": {group.table} has no {missing}") for text in said), said
+            assert any(text.endswith(f": {origin_of(group.table)} has no {missing}") for text in said), said
         else:
             assert said == []
 

@@ -27,6 +27,7 @@ SCHEMA = {
     "order_id": pa.string(),
     "product": pa.string(),
     "line": pa.string(),
+    "term": TIME,
     "known_at": TIME,
 }
 

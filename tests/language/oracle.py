@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import math
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -22,7 +22,9 @@ from rapport.language.declarations import (
     DaysSinceFirst,
     DaysSinceLast,
     DaysSinceNthLast,
+    DaysUntil,
     Distinct,
+    EffectiveNumber,
     FadingVisits,
     GapLargest,
     GapMean,
@@ -32,6 +34,7 @@ from rapport.language.declarations import (
     Latest,
     Mean,
     Measure,
+    NewValues,
     Predicate,
     Sum,
     TopShare,
@@ -102,11 +105,20 @@ def value(measure: Measure, events: Sequence[Event], cutoff: datetime, window: i
             return _days(max((event["at"] for event in inside), default=None), cutoff)
         case DaysSinceFirst():
             return _days(min((event["at"] for event in inside), default=None), cutoff)
+        case DaysUntil(column=column):
+            dates = [event[column] for event in inside if event[column] is not None]
+            return (max(dates) - cutoff) // _MICROSECOND / 8.64e10 if dates else None
         case Latest(column=column):
             named = [(event["at"], event[column]) for event in inside if event[column] is not None]
             return max(named)[1] if named else None
         case Distinct(column=column):
             return len({event[column] for event in inside} - {None})
+        case NewValues(column=column):
+            return len(
+                {event[column] for event in inside} - {event[column] for event in kept if event["at"] <= start} - {None}
+            )
+        case EffectiveNumber(column=column):
+            return _effective_number([event[column] for event in inside if event[column] is not None])
         case TopShare(column=column, of=of):
             return _top_share(inside, column, of)
     return _over_visits(measure, _visits(kept), start, cutoff)
@@ -114,6 +126,11 @@ def value(measure: Measure, events: Sequence[Event], cutoff: datetime, window: i
 
 def _days(moment: datetime | None, cutoff: datetime) -> float | None:
     return None if moment is None else (cutoff - moment) // _MICROSECOND / 8.64e10
+
+
+def _effective_number(values: Sequence[Any]) -> float | None:
+    shares = [count / len(values) for count in Counter(values).values()]
+    return math.exp(-sum(share * math.log(share) for share in shares)) if values else None
 
 
 def _top_share(events: Sequence[Event], column: str, of: str) -> float | None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...language.declarations import Block, EveryAttribute, Feature, Group
+from ...language.declarations import Block, DaysSinceLast, EveryAttribute, Feature, Group
 
 BLOCK = Block(
     "profile",
@@ -17,6 +17,20 @@ BLOCK = Block(
                     definition="{value}, as stored with the customer",
                     family="who he is",
                     words="{value}: {{value}}",
+                ),
+            ),
+        ),
+        Group(
+            "births",
+            ("customer_id",),
+            (
+                Feature(
+                    "age_days",
+                    DaysSinceLast(),
+                    definition="age of the customer",
+                    unit="days",
+                    family="who he is",
+                    words="is {value} old; typically {typical}",
                 ),
             ),
         ),
