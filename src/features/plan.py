@@ -168,7 +168,7 @@ def _add_group(draft: _Draft, block: str, group: Group) -> None:
     refuse_foresight(group, block)
     table = draft.tables.get(group.table)
     if table is None or (group.through and group.through not in draft.tables):
-        missing = group.table if table is None else group.through
+        missing = group.table if table is None else group.through or ""
         draft.left_out.append(f"{block}: no table {origin_of(missing)}")
         return
     lacking = _lacking(draft, group, table)
