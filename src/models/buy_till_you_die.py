@@ -10,12 +10,14 @@ from abc import ABC, abstractmethod
 from typing import ClassVar, Self
 
 import numpy as np
-from scipy.special import digamma, gammaln, hyp2f1
+from scipy.special import digamma, gammaln
 
 from ..errors import ModelError
+from ..estimation import bg_nbd
+from ..estimation.maximum_likelihood import distinct_rows
 from .base import Floats
 from .histories import Histories
-from .maximum_likelihood import FittedModel, distinct_rows
+from .maximum_likelihood import FittedModel
 
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(48)
 _DEPTH = 45.0  # e^-45 is below the last digit
@@ -71,57 +73,28 @@ class BgNbd(BuyTillYouDie):
     """
 
     name = "bg_nbd"
-    start: ClassVar = {"r": 0.5, "alpha": 0.3, "a": 0.5, "b": 2.0}
+    start: ClassVar = bg_nbd.START
     times = ("alpha",)
 
     def likelihood(self, values: Floats, histories: Histories) -> tuple[Floats, Floats]:
-        """See the base class; the likelihood of the paper, its two terms added on the log scale."""
-        r, alpha, a, b = values
-        x, last, age = histories.frequency, histories.recency, histories.age
-        repeat = x > 0
-        chances = gammaln(a + b) + gammaln(b + x) - gammaln(b) - gammaln(a + b + x)
-        stayed = -(r + x) * np.log(alpha + age)
-        before = np.where(repeat, b + x - 1, 1.0)
-        left = np.where(repeat, np.log(a) - np.log(before) - (r + x) * np.log(alpha + last), -np.inf)
-        either = np.logaddexp(stayed, left)
-        rows = gammaln(r + x) - gammaln(r) + r * np.log(alpha) + chances + either
-        w_stayed, w_left = np.exp(stayed - either), np.exp(left - either)
-        gradient = (
-            digamma(r + x)
-            - digamma(r)
-            + np.log(alpha)
-            - w_stayed * np.log(alpha + age)
-            - w_left * np.log(alpha + last),
-            r / alpha - (r + x) * (w_stayed / (alpha + age) + w_left / (alpha + last)),
-            digamma(a + b) - digamma(a + b + x) + w_left / a,
-            digamma(a + b) - digamma(a + b + x) + digamma(b + x) - digamma(b) - w_left / before,
-        )
-        return rows, np.column_stack(gradient)
+        """See the base class."""
+        return bg_nbd.likelihood(values, histories.frequency, histories.recency, histories.age)
 
     def alive(self, histories: Histories) -> Floats:
-        """1 / (1 + [x > 0] a / (b + x - 1) ((alpha + T) / (alpha + t_x))^(r + x)) (Fader, Hardie & Lee 2008)."""
-        r, alpha, a, b = self.parameters.values()
-        x = histories.frequency
-        grown = (r + x) * (np.log(alpha + histories.age) - np.log(alpha + histories.recency))
-        odds = np.log(a) - np.log(np.where(x > 0, b + x - 1, 1.0)) + grown
-        return np.where(x > 0, 1 / (1 + np.exp(np.minimum(odds, 700))), 1.0)
+        """See `bg_nbd.alive`."""
+        return bg_nbd.alive(self._values, histories.frequency, histories.recency, histories.age)
 
     def expected(self, histories: Histories, ahead: float) -> Floats:
-        """Equation 10 of the paper, its hypergeometric function in Euler's form, which stays small for large x."""
-        r, alpha, a, b = self.parameters.values()
-        x, age = histories.frequency, histories.age
-        # at a = 1 and at a + b = 1 the expression is its own limit
-        a = a + 1e-7 if abs(a - 1) < 1e-7 else a
-        b = b + 1e-7 if abs(a + b - 1) < 1e-7 else b
-        z = ahead / (alpha + age + ahead)
-        remaining = (1 - z) ** (a - 1) * _hypergeometric(a + b - 1 - r, a - 1, a + b + x - 1, z)
-        return np.asarray((a + b + x - 1) / (a - 1) * (1 - remaining) * self.alive(histories))
+        """See `bg_nbd.expected`."""
+        return bg_nbd.expected(self._values, histories.frequency, histories.recency, histories.age, ahead)
 
     def active(self, histories: Histories, ahead: float) -> Floats:
-        """P(alive) (1 - ((alpha + T) / (alpha + T + ahead))^(r + x)): who is alive stays at least until he comes."""
-        r, alpha = self.parameters["r"], self.parameters["alpha"]
-        waited = (r + histories.frequency) * np.log1p(ahead / (alpha + histories.age))
-        return np.asarray(self.alive(histories) * -np.expm1(-waited))
+        """See `bg_nbd.active`."""
+        return bg_nbd.active(self._values, histories.frequency, histories.recency, histories.age, ahead)
+
+    @property
+    def _values(self) -> Floats:
+        return np.array(list(self.parameters.values()))
 
 
 class ParetoNbd(BuyTillYouDie):
@@ -218,22 +191,3 @@ class ParetoNbd(BuyTillYouDie):
         moment = (alpha + age) * np.expm1(y / (r + x))
         height = _WEIGHTS * np.exp(-y - s * np.log1p(moment / (beta + age)))
         return np.asarray(self.alive(histories) * longest[:, 0] / 2 * height.sum(axis=1))
-
-
-def _hypergeometric(a: float, b: float, c: Floats, z: Floats) -> Floats:
-    """2F1(a, b; c; z) for c (n,) and z (n,) in [0, 1): scipy's, and where c is large the series itself.
-
-    There scipy overflows when c - a - b is an integer, and the series falls fast.
-    """
-    value = np.asarray(hyp2f1(a, b, c, z))
-    large = c >= 20
-    if large.any():
-        base, power = c[large], z[large]
-        term, total = np.ones(len(base)), np.ones(len(base))
-        for k in range(10_000):
-            term = term * ((a + k) * (b + k) / (k + 1)) / (base + k) * power
-            total = total + term
-            if bool((np.abs(term) <= 1e-17 * np.abs(total)).all()):
-                break
-        value[large] = total
-    return value

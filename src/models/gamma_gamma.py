@@ -8,8 +8,9 @@ import numpy as np
 from scipy.special import digamma, gammaln
 
 from ..errors import ModelError
+from ..estimation.maximum_likelihood import distinct_rows
 from .base import Floats
-from .maximum_likelihood import FittedModel, distinct_rows
+from .maximum_likelihood import FittedModel
 
 
 class GammaGamma(FittedModel):

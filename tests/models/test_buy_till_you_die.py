@@ -13,10 +13,10 @@ from scipy.integrate import quad
 from scipy.optimize import approx_fprime
 
 from rapport.errors import ModelError
+from rapport.estimation.maximum_likelihood import Estimate
 from rapport.models.buy_till_you_die import BgNbd, BuyTillYouDie, ParetoNbd
 from rapport.models.gamma_gamma import GammaGamma
 from rapport.models.histories import Histories, histories_of
-from rapport.models.maximum_likelihood import Estimate
 from rapport.training.metrics import capture, correlation, mean_absolute_error, root_mean_squared_error
 
 MODELS = (BgNbd, ParetoNbd)
