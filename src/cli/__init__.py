@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
-from . import data_commands, model_commands, review_commands, score_commands, world_commands
+from . import data_commands, model_commands, review_commands, score_commands, trust_commands, world_commands
 from .group import main
 
-__all__ = ["data_commands", "main", "model_commands", "review_commands", "score_commands", "world_commands"]
+__all__ = [
+    "data_commands",
+    "main",
+    "model_commands",
+    "review_commands",
+    "score_commands",
+    "trust_commands",
+    "world_commands",
+]

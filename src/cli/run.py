@@ -48,6 +48,8 @@ def _task(data: Dataset, name: str, console: Console, trials: int | None, second
     console.note(f"{name}")
     with console.step(f"{name}: train"):
         trained = train(data, name, trials=trials, seconds=seconds, say=console.say)
+    if not trained.is_champion:
+        console.note(f"version {trained.registered.version} is the challenger; `rapport promote` lets it take over")
     with console.step(f"{name}: explain"):
         console.say("drawing pictures and writing the page")
         page = write_review(config, name, record(trained))

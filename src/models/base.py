@@ -42,6 +42,17 @@ def read_json(path: Path) -> Any:
         raise ModelError(f"{path.name} of the model is not readable JSON: {error}; export or train it again") from error
 
 
+def without_nan(content: Any) -> Any:
+    """The same values with every number that is not finite replaced by None, as JSON has no word for it."""
+    if isinstance(content, float | np.floating):
+        return float(content) if np.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {key: without_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [without_nan(value) for value in content]
+    return content
+
+
 def without_credentials(content: Any) -> Any:
     """The same JSON values with passwords taken out of addresses and connection strings; `${VARIABLE}` may stay."""
     if isinstance(content, str):

@@ -14,6 +14,8 @@ import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 
 _PARAMS_AT_ONCE, _METRICS_AT_ONCE, _LONGEST_PARAM = 100, 1_000, 6_000
 _PROCESS = "rapport.process"
+CONFIG_FILE = "config.yaml"
+"""Artifact of a training with its resolved configuration."""
 
 
 class Run:
@@ -93,6 +97,38 @@ def reopen(config: Config, run_id: str) -> Run:
     """A run that has ended, to log more to it."""
     client = connect(config)
     return Run(client, str(client.get_run(run_id).info.experiment_id), run_id)
+
+
+@dataclass(frozen=True)
+class RunFacts:
+    """Where a run came from: its id and start (UTC), the version of Rapport, the git revision, its configuration."""
+
+    id: str
+    started_at: datetime
+    rapport: str
+    revision: str
+    dirty: bool
+    config_file: str
+
+
+def run_facts(config: Config, run_id: str) -> RunFacts:
+    """What the store knows of a run; ModelError where there is no such run."""
+    from mlflow.exceptions import MlflowException
+
+    client = connect(config)
+    try:
+        run = client.get_run(run_id)
+    except MlflowException as error:
+        raise ModelError(f"there is no run {run_id} in the tracking store; see `mlflow ui`") from error
+    tags = run.data.tags
+    return RunFacts(
+        id=run_id,
+        started_at=datetime.fromtimestamp(run.info.start_time / 1000, UTC),
+        rapport=tags.get("rapport.version", "unknown"),
+        revision=tags.get("rapport.git_revision", ""),
+        dirty=tags.get("rapport.git_dirty") == "true",
+        config_file=f"{run.info.artifact_uri}/{CONFIG_FILE}",
+    )
 
 
 def artifact_text(run: Run, file: str) -> str:

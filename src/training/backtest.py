@@ -8,6 +8,8 @@ which flatters older folds a little); the number of trees, the calibration and t
 
 from __future__ import annotations
 
+import csv
+import io
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -70,9 +72,23 @@ def log_backtest(config: Config, result: Backtest, *, fingerprint: str | None = 
             run.log_metrics(_named("backtest", fold.model) | _named("baseline.backtest", fold.rule), step=step)
         run.log_metrics(_named("backtest.pooled", result.pooled) | _named("gain.backtest.pooled", result.pooled_gain))
         run.set_tags({"rapport.backtest": "true", "rapport.stable": str(result.stable).lower()})
+        for part in (result.known, result.new):
+            name = "known" if part is result.known else "new"
+            run.log_metrics(_named(f"backtest.{name}", part.model) | _named(f"baseline.backtest.{name}", part.rule))
         run.log_dict(result.as_dict(), "backtest.json")
+        run.log_text(as_csv(result), "backtest.csv")
         run.log_figure(result.picture(), "plots/backtest.png")
         return run.id
+
+
+def as_csv(result: Backtest) -> str:
+    """The table of a backtest as CSV."""
+    text = io.StringIO()
+    rows = result.table()
+    writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 # ------------------------------------------------------------------------------------------- putting together
@@ -98,6 +114,7 @@ def _together(task: Task, config: TaskConfig, looks: Sequence[Look], left_out: t
         pooled=pooled.estimates["model"],
         pooled_rule=pooled.estimates["rule"],
         pooled_gain=gain,
+        entities=pc.count_distinct(everything[task.entity]).as_py(),
         known=_part(task, config, everything.filter(everything["known"]), seed),
         new=_part(task, config, everything.filter(pc.invert(everything["known"])), seed),
         agreement=tuple(_rank_correlation(*pair) for pair in pairs),
@@ -139,17 +156,17 @@ def _part(task: Task, config: TaskConfig, rows: pa.Table, seed: int) -> Part:
     positives, entities = int(target.sum()), pc.count_distinct(rows[task.entity]).as_py()
     metrics = list(dict.fromkeys([task.primary_metric, "roc_auc", "ece"]))
     if not FEWEST_POSITIVES <= positives <= rows.num_rows - FEWEST_POSITIVES:
-        return Part(rows.num_rows, entities, positives, {})
+        return Part(rows.num_rows, entities, positives, {}, {})
     found = bootstrap(
         metrics,
         target,
-        {"model": rows["score"].to_numpy()},
+        {"model": rows["score"].to_numpy(), "rule": rows["rule:rank"].to_numpy()},
         rows[task.entity],
         groups=lists_of(task, rows),
         replicates=config.bootstrap,
         seed=seed,
     )
-    return Part(rows.num_rows, entities, positives, found.estimates["model"])
+    return Part(rows.num_rows, entities, positives, found.estimates["model"], found.estimates["rule"])
 
 
 def _aligned(before: dict[str, float], after: dict[str, float]) -> tuple[Floats, Floats]:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..models.base import without_nan
 from .evaluate import CalibrationBand, Interval
-from .metrics import metric_named
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,13 +45,14 @@ class FoldResult:
 class Part:
     """Test rows of all folds whose entities had rows in their fold's training window, or of those that had none.
 
-    `model` is empty where there are too few positives or negatives to measure.
+    `model` and `rule` are empty where there are too few positives or negatives to measure.
     """
 
     rows: int
     entities: int
     positives: int
     model: Metrics
+    rule: Metrics
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,7 @@ class Backtest:
     pooled: Metrics
     pooled_rule: Metrics
     pooled_gain: Metrics
+    entities: int
     known: Part
     new: Part
     agreement: tuple[float, ...]
@@ -81,18 +83,69 @@ class Backtest:
     left_out: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """Plain values for JSON."""
-        return asdict(self)
+        """Plain values for JSON; None for what is not defined."""
+        found: dict[str, Any] = without_nan(asdict(self))
+        return found
+
+    def table(self) -> list[dict[str, Any]]:
+        """A row a fold, then one for all of them, for known and for new entities; None where nothing was measured."""
+        metric = self.metric
+        rows = [
+            {"part": _span(fold.first, fold.last), "trained_until": fold.trained_until, **_sizes(fold)}
+            | {"promised": fold.promised, "happened": fold.happened, "trees": fold.trees}
+            | _measured(metric, fold.model, fold.rule, fold.gain[metric])
+            for fold in self.folds
+        ]
+        whole = Part(
+            self.known.rows + self.new.rows,
+            self.entities,
+            self.known.positives + self.new.positives,
+            self.pooled,
+            self.pooled_rule,
+        )
+        gains = {"all folds": self.pooled_gain[metric]}
+        for name, part in (("all folds", whole), ("known entities", self.known), ("new entities", self.new)):
+            blank = dict.fromkeys(("trained_until", "trees", "promised"))
+            share = {"happened": part.positives / part.rows if part.rows else None}
+            measured = _measured(metric, part.model, part.rule, gains.get(name))
+            rows.append({"part": name, **blank, **_sizes(part), **share, **measured})
+        columns = list(rows[0])
+        return [{column: row[column] for column in columns} for row in without_nan(rows)]
+
+    @property
+    def verdict(self) -> str:
+        """One line: how good over all folds, and whether that is stable."""
+        own, rule, gain = (part[self.metric] for part in (self.pooled, self.pooled_rule, self.pooled_gain))
+        stable = {True: "stable", False: "not stable", None: "too few folds to call it stable or not"}[self.stable]
+        return (
+            f"{self.metric} {own.estimate:.3f} over {len(self.folds)} folds, rule {rule.estimate:.3f}, "
+            f"gain {gain.estimate:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}): {stable}; {'; '.join(self.reasons)}"
+        )
 
     def picture(self) -> Figure:
-        """The primary metric of model and rule, fold by fold, with intervals."""
-        from ..explain.pictures import over_cutoffs
+        """Model and rule fold by fold, with intervals; beside it what was promised and what happened."""
+        from .backtest_picture import picture
 
-        def points(of: Sequence[Metrics]) -> list[tuple[float, float, float]]:
-            return [(m[self.metric].estimate, m[self.metric].low, m[self.metric].high) for m in of]
+        return picture(self)
 
-        model, rule = points([fold.model for fold in self.folds]), points([fold.rule for fold in self.folds])
-        return over_cutoffs([fold.last for fold in self.folds], model, rule, metric_named(self.metric).title)
+
+def _span(first: str, last: str) -> str:
+    return first if first == last else f"{first} to {last}"
+
+
+def _sizes(part: FoldResult | Part) -> dict[str, Any]:
+    return {"rows": part.rows, "entities": part.entities, "positives": part.positives}
+
+
+def _measured(metric: str, model: Metrics, rule: Metrics, gain: Interval | None) -> dict[str, Any]:
+    def of(metrics: Metrics, name: str) -> float | None:
+        return metrics[name].estimate if name in metrics else None
+
+    own = model.get(metric)
+    found = {metric: of(model, metric), f"{metric}_low": own and own.low, f"{metric}_high": own and own.high}
+    found |= {f"rule_{metric}": of(rule, metric), "gain": gain and gain.estimate}
+    found |= {"gain_low": gain and gain.low, "gain_high": gain and gain.high}
+    return found | {"roc_auc": of(model, "roc_auc"), "ece": of(model, "ece")}
 
 
 def stability(metric: str, folds: Sequence[FoldResult], gain: Interval, shared: Sequence[float]) -> tuple[str, ...]:

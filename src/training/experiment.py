@@ -20,7 +20,7 @@ from ..models.bundle import save_bundle
 from ..models.calibration import choose_calibrator, entity_folds
 from ..models.classifier import BoostedClassifier
 from ..registry.lookup import Resolved
-from ..registry.tracking import Run, start_run
+from ..registry.tracking import CONFIG_FILE, Run, start_run
 from ..registry.versions import aliases, register
 from .alarms import Alarm, feature_aucs, raise_on, score_alarm, separating_features
 from .evaluate import measure
@@ -32,6 +32,7 @@ from .tune import Fold, Trial, search
 
 Say = Callable[[str], None]
 EXPLAINED_ROWS = 10_000
+GRADED = "grade.json"
 SEARCHED_ROWS = 60_000  # of a fold, at most: a search on a sample finds what a search on all rows finds
 
 
@@ -90,7 +91,7 @@ def train(
         say("building the training rows")
         material = Material(data, name, config, seed=seed)
         run.log_params({"config": data.config.resolved(), "seed": seed})
-        run.log_dict(data.config.resolved(), "config.yaml")
+        run.log_dict(data.config.resolved(), CONFIG_FILE)
         run.log_dict({"windows": [vars(facts) for facts in material.facts()]}, "windows.json")
         fitted = fit(material, say=say, run=run)
         say("judging on the test window")
@@ -99,9 +100,10 @@ def train(
         alarms = _alarms(material, fitted, judgement, explained)
         extra = _leave_one_out(material, fitted, tested) if material.task.is_planned else {}
         run.log_metrics({**judgement.metrics(), **extra})
+        run.log_dict(judgement.graded(), GRADED)
         raise_on(alarms, allow=config.allow_suspected_leak)
         say("registering")
-        registered = _register(material, fitted, run)
+        registered = _register(material, fitted, run, judgement.grade.letter)
     return Trained(material, fitted, judgement, tested, explained, alarms, extra, registered, run.id)
 
 
@@ -254,7 +256,7 @@ def _leave_one_out(material: Material, fitted: Fitted, tested: pa.Table) -> dict
 
 
 # ------------------------------------------------------------------------------------------- keeping
-def _register(material: Material, fitted: Fitted, run: Run) -> Resolved:
+def _register(material: Material, fitted: Fitted, run: Run, grade: str) -> Resolved:
     data, task = material.data, material.task
     with tempfile.TemporaryDirectory() as folder:
         bundle = Path(folder) / "bundle"
@@ -273,7 +275,7 @@ def _register(material: Material, fitted: Fitted, run: Run) -> Resolved:
             data.config.resolved(),
             raw_scores=fitted.calibration_scores,
         )
-        return register(data.config, task.name, run, bundle)
+        return register(data.config, task.name, run, bundle, tags={"grade": grade})
 
 
 def _log_trial(run: Run, trial: Trial) -> None:

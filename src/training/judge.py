@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -39,6 +40,20 @@ class Judgement:
     grade: Grade
     band: CalibrationBand
     calibrated: bool
+    ceiling: float | None = None
+
+    def graded(self) -> dict[str, Any]:
+        """What the grade came from, as plain values: `regrade` gives it again once a backtest is known."""
+        own, rule = (self.comparison.estimates[name][self.grade.metric].estimate for name in ("model", self.rule))
+        found: dict[str, Any] = {
+            "metric": self.grade.metric,
+            "model": own,
+            "rule": rule,
+            "gain": self.grade.gain.as_dict(),
+            "ceiling": self.ceiling,
+            "calibrated": self.calibrated,
+        }
+        return found
 
     def metrics(self) -> dict[str, float]:
         """All metrics under their MLflow names: test.*, baseline.test.* (the rule to beat), and <rule>.test.*."""
@@ -103,7 +118,7 @@ def judge(
         calibrated=calibrated,
         stable=stable,
     )
-    return Judgement(comparison, chosen, letter, band, calibrated)
+    return Judgement(comparison, chosen, letter, band, calibrated, ceiling)
 
 
 def _merged(left: Comparison, right: Comparison) -> Comparison:

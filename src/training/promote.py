@@ -18,6 +18,7 @@ import pyarrow as pa
 from ..config import Config
 from ..data.dataset import Dataset
 from ..errors import ModelError
+from ..models.base import without_nan
 from ..models.bundle import Bundle
 from ..registry.versions import aliases, load, set_alias, tag_version, version_tags
 from ..tasks import declare
@@ -73,7 +74,8 @@ class Promotion:
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values for JSON."""
-        return asdict(self) | {"message": self.message}
+        found: dict[str, Any] = without_nan(asdict(self)) | {"message": self.message}
+        return found
 
 
 def promote(

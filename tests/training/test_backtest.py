@@ -199,8 +199,21 @@ def test_backtest_is_kept_as_a_run(shop, walked):
 
 def test_picture_has_a_point_a_fold(walked):
     result, _ = walked
-    (axes,) = result.picture().axes
-    assert [text.get_text() for text in axes.get_xticklabels()] == [each.last for each in result.folds]
+    above, below = result.picture().axes
+    assert [text.get_text() for text in below.get_xticklabels()] == [each.last for each in result.folds]
+    assert len(above.get_lines()[0].get_ydata()) == len(result.folds)
+    assert list(below.get_lines()[1].get_ydata()) == [each.happened for each in result.folds]
+
+
+def test_table_tells_each_fold_and_all_of_them(walked):
+    result, _ = walked
+    table = result.table()
+    assert [row["part"] for row in table[-3:]] == ["all folds", "known entities", "new entities"]
+    assert sum(row["rows"] for row in table[:-3]) == table[-3]["rows"]
+    assert table[-3]["gain"] == result.pooled_gain["average_precision"].estimate
+    assert table[0]["gain_low"] == result.folds[0].gain["average_precision"].low
+    json.dumps(table, allow_nan=False)
+    json.dumps(result.as_dict(), allow_nan=False)
 
 
 def test_no_folds_is_a_fault(shop):
