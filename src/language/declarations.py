@@ -209,6 +209,15 @@ class GapMedian(Measure):
 
 
 @dataclass(frozen=True, eq=False)
+class GapShape(Measure):
+    """Shape of a Gamma distribution fitted to the days between visits; missing below three visits.
+
+    1 is chance, more is regularity, less is clumps. By maximum likelihood in the closed form of Minka (2002), at most
+    about 500; visits at one and the same time count as one.
+    """
+
+
+@dataclass(frozen=True, eq=False)
 class DaysSinceNthLast(Measure):
     """Days from the n-th last visit to the cutoff (1 is the last one); missing below n visits."""
 
@@ -242,6 +251,20 @@ class EffectiveNumber(Measure):
 
     1 where all have the same value, k where k values share them evenly; missing where no event has a value.
     """
+
+    column: str
+
+
+@dataclass(frozen=True, eq=False)
+class Commonest(Measure):
+    """Value of a column that most events have; among equally common ones the largest, so that engines agree."""
+
+    column: str
+
+
+@dataclass(frozen=True, eq=False)
+class CommonestShare(Measure):
+    """Share of events with the commonest value of a column among those with a value; missing where there is none."""
 
     column: str
 

@@ -11,6 +11,8 @@ from collections.abc import Callable, Sequence
 from sqlglot import exp
 
 from .declarations import (
+    Commonest,
+    CommonestShare,
     Count,
     DaysSinceFirst,
     DaysSinceLast,
@@ -22,6 +24,7 @@ from .declarations import (
     GapLargest,
     GapMean,
     GapMedian,
+    GapShape,
     GapSpread,
     Largest,
     Latest,
@@ -53,17 +56,20 @@ from .parts import Output, columns_of
 from .sight import Sight
 
 SECONDS_A_DAY = "86400e0"
+LEAST_SPREAD = "1e-3"  # of the logs of gaps: below it, the shape of their distribution knows no bounds
 FADING_UNIT = "1e6"  # weights are summed as millionths, so that the sum is exact
 
 
 def part_of(measure: Measure) -> tuple[str, ...]:
     """Measures of the same part share one pass: the plan that computes them, and what they must have in common."""
     match measure:
-        case Visits() | GapMean() | GapMedian() | GapSpread() | GapLargest() | DaysSinceNthLast() | FadingVisits():
+        case Visits() | FadingVisits() | DaysSinceNthLast():
+            return ("visits", repr(measure.where))
+        case GapMean() | GapMedian() | GapSpread() | GapShape() | GapLargest():
             return ("visits", repr(measure.where))
         case Distinct() | NewValues():
             return ("distinct", measure.column, repr(measure.where))
-        case EffectiveNumber():
+        case EffectiveNumber() | Commonest() | CommonestShare():
             return ("spread", measure.column, repr(measure.where))
         case TopShare():
             return ("share", measure.column, measure.of, repr(measure.where))
@@ -109,7 +115,9 @@ def _visits(sight: Sight, members: Sequence[Output]) -> exp.Select:
     where = measures[0].where
     visit = "order_id" if "order_id" in sight.columns[sight.group.table] else "at"
     needed = {visit} | {predicate.column for predicate in predicates(where)}
-    gaps_wanted = any(isinstance(measure, GapMean | GapMedian | GapSpread | GapLargest) for measure in measures)
+    gaps_wanted = any(
+        isinstance(measure, GapMean | GapMedian | GapSpread | GapShape | GapLargest) for measure in measures
+    )
     events = sight.events(measures, needed, whole_past=gaps_wanted)
     carried = [*sight.keys, *sight.edges(measures)]
     if visit == "at":
@@ -171,7 +179,33 @@ def _over_visits(sight: Sight, output: Output) -> exp.Expression:
             pairs = exp.Mul(this=count.copy(), expression=exp.paren(exp.Sub(this=count.copy(), expression=ONE.copy())))
             enough = exp.GT(this=count.copy(), expression=ONE.copy())
             return case_when(enough, div(exp.Sqrt(this=ratio(exp.paren(scaled), pairs)), day))
+        case GapShape():
+            return _gamma_shape(gap, seen)
     raise TypeError(f"{type(output.measure).__name__} is not measured over visits")
+
+
+def _gamma_shape(gap: exp.Expression, seen: Sequence[exp.Expression]) -> exp.Expression:
+    """(3 - s + sqrt((s - 3)^2 + 24 s)) / 12 s with s = ln(mean) - mean(ln), the logs summed as millionths."""
+    positive = [*seen, exp.GT(this=gap.copy(), expression=ZERO.copy())]
+    count = number(filtered(exp.Count(this=gap.copy()), positive))
+    log = case_when(exp.GT(this=gap.copy(), expression=ZERO.copy()), exp.Ln(this=number(gap)))
+    scaled = exp.cast(exp.Round(this=exp.Mul(this=log, expression=_millions())), "bigint")
+    mean = div(number(filtered(exp.Sum(this=gap.copy()), positive)), count)
+    mean_log = div(div(number(filtered(exp.Sum(this=scaled), positive)), _millions()), count.copy())
+    least = exp.Literal.number(LEAST_SPREAD)
+    s = exp.Greatest(this=exp.Sub(this=exp.Ln(this=mean), expression=mean_log), expressions=[least])
+    below = exp.paren(exp.Sub(this=s.copy(), expression=exp.Literal.number("3e0")))
+    root = exp.Sqrt(
+        this=exp.Add(
+            this=exp.Mul(this=below, expression=below.copy()),
+            expression=exp.Mul(this=exp.Literal.number("24e0"), expression=s.copy()),
+        )
+    )
+    shape = div(
+        exp.paren(exp.Sub(this=root, expression=below.copy())),
+        exp.paren(exp.Mul(this=exp.Literal.number("12e0"), expression=s.copy())),
+    )
+    return case_when(exp.GT(this=count.copy(), expression=ONE.copy()), shape)
 
 
 def _distinct(sight: Sight, members: Sequence[Output]) -> exp.Select:
@@ -197,7 +231,7 @@ def _seen_since(sight: Sight, output: Output) -> list[exp.Expression]:
 
 
 def _spread(sight: Sight, members: Sequence[Output]) -> exp.Select:
-    """e^H with H = ln N - (sum of n ln n) / N over the values' counts n; the terms are summed as millionths."""
+    """Events counted by value, once for each window."""
     measures = [output.measure for output in members]
     column = _column(measures[0])
     events = sight.events(measures, columns_of(measures[0]))
@@ -206,11 +240,30 @@ def _spread(sight: Sight, members: Sequence[Output]) -> exp.Select:
         for output in members
     ]
     by_value = exp.select(*sight.keys, *counts).from_(events).where(_known(exp.column(column)))
-    by_value = by_value.group_by(*sight.keys, column).subquery("b")
-    return exp.select(*sight.keys, *map(_effective_number, members)).from_(by_value).group_by(*sight.keys)
+    by_value = by_value.select(exp.column(column)).group_by(*sight.keys, column).subquery("b")
+    values = [_of_counts(sight, output) for output in members]
+    return exp.select(*sight.keys, *values).from_(by_value).group_by(*sight.keys)
+
+
+def _of_counts(sight: Sight, output: Output) -> exp.Expression:
+    """A measure over the counts of events by value, one row a value."""
+    match output.measure:
+        case EffectiveNumber():
+            return _effective_number(output)
+        case CommonestShare():
+            count = exp.column(output.name, quoted=True)
+            return output.named(ratio(exp.Max(this=count), exp.Sum(this=count.copy())))
+        case Commonest(column=column):
+            count, value = exp.column(output.name, quoted=True), exp.column(column)
+            order = exp.Struct(expressions=[count, value.copy()])
+            some = [exp.GT(this=count.copy(), expression=ZERO.copy())]
+            commonest = filtered(exp.ArgMax(this=value, expression=order), some)
+            return output.named(plain(commonest, sight.columns[sight.group.table][column]))
+    raise TypeError(f"{type(output.measure).__name__} is not measured over counts by value")
 
 
 def _effective_number(output: Output) -> exp.Expression:
+    """e^H with H = ln N - (sum of n ln n) / N over the values' counts n; the terms are summed as millionths."""
     count = number(exp.column(output.name, quoted=True))
     some = exp.GT(this=count, expression=ZERO.copy())
     scaled = exp.Mul(this=exp.Mul(this=count.copy(), expression=exp.Ln(this=count.copy())), expression=_millions())
@@ -251,7 +304,7 @@ def _total(sight: Sight, column: str) -> exp.Expression:
 
 
 def _column(measure: Measure) -> str:
-    assert isinstance(measure, Distinct | NewValues | EffectiveNumber)
+    assert isinstance(measure, Distinct | NewValues | EffectiveNumber | Commonest | CommonestShare)
     return measure.column
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from .declarations import (
+    Commonest,
+    CommonestShare,
     Count,
     DaysUntil,
     Distinct,
@@ -75,7 +77,8 @@ def is_zero_without_events(measure: Measure) -> bool:
     return isinstance(measure, Count | Visits | FadingVisits | Sum | Distinct | NewValues)
 
 
-_OF_A_COLUMN = Sum | Mean | Largest | Latest | DaysUntil | Distinct | NewValues | EffectiveNumber | TopShare
+_OF_COUNTS = EffectiveNumber | Commonest | CommonestShare
+_OF_A_COLUMN = Sum | Mean | Largest | Latest | DaysUntil | Distinct | NewValues | _OF_COUNTS | TopShare
 
 
 def columns_of(measure: Measure) -> set[str]:

@@ -17,6 +17,8 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from rapport.language.declarations import (
+    Commonest,
+    CommonestShare,
     Conjunction,
     Count,
     DaysSinceFirst,
@@ -29,6 +31,7 @@ from rapport.language.declarations import (
     GapLargest,
     GapMean,
     GapMedian,
+    GapShape,
     GapSpread,
     Largest,
     Latest,
@@ -117,6 +120,12 @@ def value(measure: Measure, events: Sequence[Event], cutoff: datetime, window: i
             return len(
                 {event[column] for event in inside} - {event[column] for event in kept if event["at"] <= start} - {None}
             )
+        case Commonest(column=column):
+            counts = Counter(event[column] for event in inside if event[column] is not None)
+            return max((count, name) for name, count in counts.items())[1] if counts else None
+        case CommonestShare(column=column):
+            counts = Counter(event[column] for event in inside if event[column] is not None)
+            return max(counts.values()) / counts.total() if counts else None
         case EffectiveNumber(column=column):
             return _effective_number([event[column] for event in inside if event[column] is not None])
         case TopShare(column=column, of=of):
@@ -173,6 +182,12 @@ def _over_visits(measure: Measure, visits: list[datetime], start: datetime, cuto
             return sum(gaps) / len(gaps) / DAY if gaps else None
         case GapMedian():
             return statistics.median(gaps) / DAY if gaps else None
+        case GapShape():
+            positive = [gap for gap in gaps if gap > 0]
+            if len(positive) < 2:
+                return None
+            s = max(math.log(statistics.fmean(positive)) - statistics.fmean(map(math.log, positive)), 1e-3)
+            return (3 - s + math.sqrt((s - 3) ** 2 + 24 * s)) / (12 * s)
         case GapLargest():
             return max(gaps) / DAY if gaps else None
         case GapSpread():
