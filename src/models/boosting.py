@@ -46,6 +46,8 @@ def parameters(config: LearnerConfig, *, seed: int = 0, threads: int | None = No
         "lambda_l2": config.reg_lambda,
         "cat_smooth": config.cat_smooth,
         "cat_l2": config.cat_l2,
+        "min_data_per_group": config.min_data_per_group,
+        "max_cat_threshold": config.max_cat_threshold,
         "seed": seed,
         "deterministic": True,
         "force_row_wise": True,
@@ -63,11 +65,13 @@ def dataset(
     weight: Floats | None = None,
     reference: lgb.Dataset | None = None,
     prior_shift: float = 0.0,
+    max_bin: int = 255,
 ) -> lgb.Dataset:
     """A LightGBM dataset of an encoded matrix (n, p) and a target (n,) of 0 and 1.
 
     `reference` is the training dataset of which this is the validation. `prior_shift` is added to the raw scores
-    under which the validation loss is computed (see `BoostedClassifier`, negative_share).
+    under which the validation loss is computed (see `BoostedClassifier`, negative_share). `max_bin` is the number of
+    steps that a number is cut into.
     """
     values = np.unique(target)
     if not set(values.tolist()) <= {0.0, 1.0}:
@@ -84,7 +88,7 @@ def dataset(
         init_score=np.full(len(target), prior_shift) if prior_shift else None,
         feature_name=_safe_names(encoder.names),
         categorical_feature=list(encoder.categories),
-        params={"feature_pre_filter": False, "verbosity": -1},
+        params={"feature_pre_filter": False, "max_bin": max_bin, "verbosity": -1},
     )
 
 
@@ -113,6 +117,25 @@ def train(
         booster.best_iteration if validation is not None and booster.best_iteration > 0 else booster.current_iteration()
     )
     return str(booster.model_to_string(num_iteration=best))
+
+
+def validation_losses(
+    settings: dict[str, Any],
+    training: lgb.Dataset,
+    validation: lgb.Dataset,
+    *,
+    rounds: int,
+    patience: int,
+    callbacks: Sequence[Callable[..., Any]] = (),
+) -> list[float]:
+    """The validation loss after each round, until none was better for `patience` rounds; the trees are let go."""
+    recorded: dict[str, dict[str, list[float]]] = {}
+    hooks = [lgb.record_evaluation(recorded), *callbacks, lgb.early_stopping(patience, verbose=False)]
+    lgb.train(
+        settings, training, num_boost_round=rounds, valid_sets=[validation], valid_names=["validation"], callbacks=hooks
+    )
+    (losses,) = recorded["validation"].values()
+    return losses
 
 
 def from_text(text: str) -> lgb.Booster:

@@ -66,14 +66,16 @@ class BoostedClassifier:
         target: ArrayLike,
         *,
         validation: tuple[pa.Table, ArrayLike] | None = None,
+        sampled_validation: bool = False,
         weight: ArrayLike | None = None,
         callbacks: Sequence[Callable[..., Any]] = (),
     ) -> BoostedClassifier:
         """Fit to a snapshot (n rows) and its target (n,), and return the model itself.
 
         With `validation` training stops early on its log loss and the best round is kept; without, all
-        `n_estimators` rounds are trained. `callbacks` are LightGBM's. ModelError where the target has one class only,
-        or a feature is missing or of a wrong type.
+        `n_estimators` rounds are trained. `sampled_validation` says that its negatives were sampled to the same share
+        as those of training. `callbacks` are LightGBM's. ModelError where the target has one class only, or a feature
+        is missing or of a wrong type.
         """
         encoder = Encoder.fit(self.columns, table, self._stands_for(_vector(target)))
         matrix = encoder.encode(table)
@@ -88,7 +90,7 @@ class BoostedClassifier:
                 encoder.encode(validation[0]),
                 _vector(validation[1]),
                 reference=training,
-                prior_shift=self.shift,
+                prior_shift=0.0 if sampled_validation else self.shift,
             )
         text = boosting.train(
             boosting.parameters(self.config, seed=self.seed, threads=threads),

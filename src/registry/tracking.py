@@ -161,7 +161,7 @@ def start_run(config: Config, task: str, *, name: str | None = None, fingerprint
 
 @contextmanager
 def _open(client: MlflowClient, experiment: str, name: str, tags: Mapping[str, str]) -> Iterator[Run]:
-    created = client.create_run(experiment, run_name=name, tags={**tags, _PROCESS: _process(os.getpid())})
+    created = client.create_run(experiment, run_name=name, tags={**tags, _PROCESS: process_name(os.getpid())})
     run = Run(client, experiment, created.info.run_id)
     status = "FAILED"
     try:
@@ -201,7 +201,7 @@ def _version() -> str:
         return "unknown"
 
 
-def _process(pid: int) -> str:
+def process_name(pid: int) -> str:
     """Machine, number and start of a process: numbers are used again, and starts tell them apart (on Linux)."""
     try:
         # The name of the program stands in brackets and may hold blanks; the start is the 20th field behind it.
@@ -216,7 +216,7 @@ def _close_abandoned(client: MlflowClient, experiment: str) -> None:
     for run in client.search_runs([experiment], "attributes.status = 'RUNNING'", max_results=1_000):
         host, _, rest = run.data.tags.get(_PROCESS, "").partition("/")
         number = rest.partition("/")[0]
-        if host == socket.gethostname() and number.isdigit() and run.data.tags[_PROCESS] != _process(int(number)):
+        if host == socket.gethostname() and number.isdigit() and run.data.tags[_PROCESS] != process_name(int(number)):
             client.set_terminated(run.info.run_id, "FAILED")
 
 

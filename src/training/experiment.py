@@ -28,12 +28,13 @@ from .judge import Judgement, judge, lists_of
 from .material import Floats, Material, target_of
 from .rules import Rules, fit_rules
 from .splits import rolling_folds
-from .tune import Fold, Trial, search
+from .tune import Fold, Found, Trial, search
+from .tune_pictures import pictures
 
 Say = Callable[[str], None]
 EXPLAINED_ROWS = 10_000
 GRADED = "grade.json"
-SEARCHED_ROWS = 60_000  # of a fold, at most: a search on a sample finds what a search on all rows finds
+STUDIES = "tuning"  # folder of the studies below the home
 
 
 @dataclass(frozen=True)
@@ -117,25 +118,37 @@ def fit(material: Material, *, say: Say = lambda text: None, run: Run | None = N
     has_validation = "validation" in material.spines
     if has_validation:
         look = material.table("validation", negative_share=task.negative_share)
-        some, few = _sampled(training, material.seed), _sampled(look, material.seed)
-        folds = [Fold(some, target_of(some), few, target_of(few))]
+        folds = [Fold(training, target, look, target_of(look))]
     else:
         look = training
         folds = _folds(training, target)
 
     def told(trial: Trial) -> None:
-        say(f"trial {trial.number + 1}: log loss {trial.log_loss:.4f}, {trial.rounds} trees")
+        given_up = " (given up)" if trial.given_up else ""
+        say(f"trial {trial.number + 1}: log loss {trial.log_loss:.4f}, {trial.rounds} trees{given_up}")
         if run is not None:
             _log_trial(run, trial)
 
-    learner, trials = search(
-        folds, columns, material.config.learner, material.config.tuning, seed=material.seed, threads=threads, told=told
-    )
+    own, tuning = material.config.learner, material.config.tuning
+    store = material.data.config.home / STUDIES / material.data.config.name / task.name
+    found = search(folds, columns, own, tuning, seed=material.seed, threads=threads, store=store, told=told)
+    if found.resumed and tuning.trials:
+        say(f"{found.resumed} of {len(found.trials)} trials were known from an earlier search")
+    if run is not None:
+        _log_search(run, found)
+    learner = found.learner
     if not has_validation:
         learner = _with_rounds(learner, material, training, target)
     say("fitting the model")
     model = BoostedClassifier(learner, columns, seed=material.seed, threads=threads, negative_share=task.negative_share)
-    model.fit(training, target)
+    if has_validation and training.num_rows > tuning.rows:
+        # From all rows more trees can be learned than from the sample that was searched on.
+        model.config = learner.model_copy(update={"n_estimators": own.n_estimators})
+        model.fit(training, target, validation=(look, target_of(look)), sampled_validation=True)
+        learner = learner.model_copy(update={"n_estimators": model.rounds})
+        model.config = learner
+    else:
+        model.fit(training, target)
     why = explainer(model, training, threads=threads)
     say("calibrating")
     if "calibration" in material.spines:
@@ -146,14 +159,7 @@ def fit(material: Material, *, say: Say = lambda text: None, run: Run | None = N
     calibrator = choose_calibrator(raw, outcome, entity.to_numpy(), seed=material.seed)
     calibrated = model.with_calibrator(calibrator)
     rules = fit_rules(task, columns, training, look, seed=material.seed, groups=lists_of(task, look))
-    return Fitted(calibrated, why, rules, trials, learner, raw)
-
-
-def _sampled(rows: pa.Table, seed: int) -> pa.Table:
-    if rows.num_rows <= SEARCHED_ROWS:
-        return rows
-    drawn = np.random.default_rng(seed).choice(rows.num_rows, SEARCHED_ROWS, replace=False)
-    return rows.take(pa.array(np.sort(drawn)))
+    return Fitted(calibrated, why, rules, found.trials, learner, raw)
 
 
 def _folds(training: pa.Table, target: Floats) -> list[Fold]:
@@ -276,6 +282,23 @@ def _register(material: Material, fitted: Fitted, run: Run, grade: str) -> Resol
             raw_scores=fitted.calibration_scores,
         )
         return register(data.config, task.name, run, bundle, tags={"grade": grade})
+
+
+def _log_search(run: Run, found: Found) -> None:
+    best = min((trial for trial in found.trials if not trial.given_up), key=lambda trial: trial.log_loss)
+    run.log_metrics(
+        {
+            "tuning.trials": len(found.trials),
+            "tuning.given_up": sum(trial.given_up for trial in found.trials),
+            "tuning.resumed": found.resumed,
+            "tuning.log_loss": best.log_loss,
+            "tuning.seconds": sum(trial.seconds for trial in found.trials[found.resumed :]),
+        }
+    )
+    run.log_params({f"best.{name}": value for name, value in found.learner.model_dump().items()})
+    if len(found.trials) > 1:
+        for file, figure in pictures(found).items():
+            run.log_figure(figure, file)
 
 
 def _log_trial(run: Run, trial: Trial) -> None:
