@@ -43,6 +43,7 @@ def train(
     from ..data.ingest import open_dataset
     from ..training.experiment import train as train_task
     from ..training.record import record
+    from ..training.story import as_good_words
     from .run import write_review
 
     console, config = Console(as_json=as_json), load_config(config_path)
@@ -57,12 +58,15 @@ def train(
     content = {
         "grade": judgement.grade.letter,
         "metrics": judgement.metrics(),
+        "simpler_as_good": as_good_words(judgement, trained.fitted.rules),
+        "dropped_features": trained.fitted.diet.dropped,
         "run_id": trained.run_id,
         "model_version": trained.registered.version,
         "review": str(page),
     }
     lines = [f"{name} {value:.4f}" for name, value in judgement.metrics().items()]
     lines.append(f"grade {judgement.grade.letter}: {'; '.join(judgement.grade.reasons)}")
+    lines += as_good_words(judgement, trained.fitted.rules)
     console.result(content, "\n".join(lines))
 
 

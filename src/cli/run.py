@@ -20,6 +20,7 @@ from ..registry.versions import export, load
 from ..scoring.batch import ScoreReport, score
 from ..training.experiment import Trained, train
 from ..training.record import record
+from ..training.story import as_good_words
 from .console import Console
 
 REPORTS, EXPORTS = "reports", "exports"
@@ -48,6 +49,8 @@ def _task(data: Dataset, name: str, console: Console, trials: int | None, second
     console.note(f"{name}")
     with console.step(f"{name}: train"):
         trained = train(data, name, trials=trials, seconds=seconds, say=console.say)
+    for sentence in as_good_words(trained.judgement, trained.fitted.rules):
+        console.note(sentence)
     if not trained.is_champion:
         console.note(f"version {trained.registered.version} is the challenger; `rapport promote` lets it take over")
     with console.step(f"{name}: explain"):
@@ -91,6 +94,8 @@ def _summary(trained: Trained, report: ScoreReport, page: Path, folder: Path) ->
             if math.isfinite(value.low) and math.isfinite(value.high)
         },
         "calibration_band": judgement.band.as_dict(),
+        "simpler_as_good": as_good_words(judgement, trained.fitted.rules),
+        "dropped_features": trained.fitted.diet.dropped,
         "alarms": [alarm.as_dict() for alarm in trained.alarms],
         "windows": [asdict(facts) for facts in trained.material.facts()],
         "left_out": list(trained.material.snapshots.plan.left_out),

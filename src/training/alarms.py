@@ -6,7 +6,7 @@ configuration goes on on purpose (`allow_suspected_leak`).
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -88,7 +88,7 @@ def feature_aucs(
 
 
 def availability_alarms(
-    training: pa.Table,
+    training: Mapping[str, float],
     scoring: pa.Table,
     columns: Sequence[FeatureColumn],
     *,
@@ -97,12 +97,14 @@ def availability_alarms(
 ) -> tuple[Alarm, ...]:
     """An alarm for each feature whose share of missing values differs between training and scoring.
 
-    It stops where a feature is missing in scoring by `limit` more than it was in training: filled in afterwards, it was
-    known to the model and will not be again. Any other difference above `notice` is worth a look.
+    `training` has the share of missing values of each feature by name, `scoring` is a snapshot of those who are to be
+    scored; without rows there is nothing to say. It stops where a feature is missing in scoring by `limit` more than it
+    was in training: filled in afterwards, it was known to the model and will not be again. Any other difference above
+    `notice` is worth a look.
     """
     alarms = []
-    for column in columns:
-        before, after = _missing(training[column.name]), _missing(scoring[column.name])
+    for column in columns if scoring.num_rows else ():
+        before, after = training[column.name], missing_share(scoring[column.name])
         if abs(after - before) > notice:
             message = f"feature '{column.name}' is missing in {before:.0%} of training rows and {after:.0%} in scoring"
             stops = after - before > limit
@@ -112,16 +114,37 @@ def availability_alarms(
     return tuple(sorted(alarms, key=lambda alarm: (not alarm.stops, -abs(alarm.value))))
 
 
-def overlap_alarm(training: Any, test: Any, limit: float = 0.0) -> tuple[Alarm, ...]:
-    """An alarm where more than `limit` of the test's entities were trained on: for tasks that must meet new ones."""
-    codes, _ = encode(pa.concat_arrays([_plain(training), _plain(test)]), "entities")
-    size = len(training)
-    seen, looked = np.unique(codes[:size]), np.unique(codes[size:])
-    share = float(np.isin(looked, seen).mean()) if len(looked) else 0.0
-    if not share > limit:
-        return ()
-    message = f"{share:.0%} of the {len(looked)} entities of the test window were trained on"
-    return (Alarm("overlap", "", share, limit, message),)
+def overlap_alarms(
+    rows: pa.Table,
+    entities: Any,
+    trained_on: Any,
+    columns: Sequence[FeatureColumn],
+    *,
+    limit: float = 0.5,
+    least: int = 50,
+) -> tuple[Alarm, ...]:
+    """An alarm for each category that names entities, where the test has entities that were trained on.
+
+    Customers come back from window to window, and that is no leak as long as no feature tells one from another. A
+    category does, where it has `least` values or more, and more than `limit` for each entity of the test `rows` (n)
+    that has one: a model learns such entities by heart, and is good on the test for that alone. `entities` (n,) are
+    those of the rows, `trained_on` those of training, each as often as it likes.
+    """
+    tested = pc.unique(_plain(entities))
+    shared = pc.mean(pc.is_in(tested, value_set=_plain(trained_on)).cast(pa.float64())).as_py() or 0.0
+    alarms = []
+    for column in columns if shared else ():
+        if column.kind != "category":
+            continue
+        known = pa.table({"entity": _plain(entities), "value": _plain(rows[column.name])}).drop_null()
+        named, values = pc.count_distinct(known["entity"]).as_py(), pc.count_distinct(known["value"]).as_py()
+        if values >= least and values > limit * named:
+            message = (
+                f"feature '{column.name}' names entities: {values} values for {named} of them, and {shared:.0%} of the "
+                "test's entities were trained on"
+            )
+            alarms.append(Alarm("overlap", column.name, values / named, limit, message))
+    return tuple(alarms)
 
 
 def raise_on(alarms: Iterable[Alarm], *, allow: bool = False) -> None:
@@ -180,7 +203,7 @@ def _rates_auc(code: IntArray, number: int, outcome: FloatArray, fold: IntArray)
     return float(np.mean(found))
 
 
-def _missing(values: pa.ChunkedArray) -> float:
+def missing_share(values: pa.ChunkedArray) -> float:
     """Share of nulls and NaN; 0 for no rows."""
     return float(pc.sum(pc.is_null(values, nan_is_null=True)).as_py() or 0) / max(len(values), 1)
 

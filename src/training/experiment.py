@@ -6,7 +6,7 @@ The model that is judged on the test window is the one that is registered: nothi
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,18 +16,21 @@ import pyarrow as pa
 from ..config import LearnerConfig
 from ..data.dataset import Dataset
 from ..explain.contributions import Explainer, explainer
+from ..language.declarations import FeatureColumn
 from ..models.bundle import save_bundle
 from ..models.calibration import choose_calibrator, entity_folds
 from ..models.classifier import BoostedClassifier
 from ..registry.lookup import Resolved
 from ..registry.tracking import CONFIG_FILE, Run, start_run
 from ..registry.versions import aliases, register
-from .alarms import Alarm, feature_aucs, raise_on, score_alarm, separating_features
+from .alarms import Alarm, raise_on
+from .diet import Diet, diet
 from .evaluate import measure
 from .judge import Judgement, judge, lists_of
 from .material import Floats, Material, target_of
 from .rules import Rules, fit_rules
 from .splits import rolling_folds
+from .suspicions import suspicions
 from .tune import Fold, Found, Trial, search
 from .tune_pictures import pictures
 
@@ -47,6 +50,7 @@ class Fitted:
     trials: tuple[Trial, ...]
     learner: LearnerConfig
     calibration_scores: Floats
+    diet: Diet
 
 
 @dataclass(frozen=True)
@@ -98,10 +102,15 @@ def train(
         say("judging on the test window")
         tested, explained = _test(material, fitted)
         judgement = _judge(material, fitted, tested)
-        alarms = _alarms(material, fitted, judgement, explained)
+        auc = judgement.comparison.estimates["model"]["roc_auc"].estimate
+        alarms = suspicions(material, fitted.model, auc, explained)
         extra = _leave_one_out(material, fitted, tested) if material.task.is_planned else {}
         run.log_metrics({**judgement.metrics(), **extra})
         run.log_dict(judgement.graded(), GRADED)
+        run.log_dict(
+            {"kept": [column.name for column in fitted.diet.kept], "dropped": fitted.diet.dropped}, "diet.json"
+        )
+        run.log_dict({"alarms": [alarm.as_dict() for alarm in alarms]}, "alarms.json")
         raise_on(alarms, allow=config.allow_suspected_leak)
         say("registering")
         registered = _register(material, fitted, run, judgement.grade.letter)
@@ -112,8 +121,11 @@ def train(
 def fit(material: Material, *, say: Say = lambda text: None, run: Run | None = None) -> Fitted:
     """Search, fit and calibrate on the windows before the test."""
     task, threads = material.task, material.data.config.threads
-    columns = material.snapshots.columns
     training = material.table("train", negative_share=task.negative_share)
+    eaten = diet(training, material.snapshots.columns)
+    columns = eaten.kept
+    if eaten.dropped:
+        say(eaten.text)
     target = target_of(training)
     has_validation = "validation" in material.spines
     if has_validation:
@@ -138,7 +150,7 @@ def fit(material: Material, *, say: Say = lambda text: None, run: Run | None = N
         _log_search(run, found)
     learner = found.learner
     if not has_validation:
-        learner = _with_rounds(learner, material, training, target)
+        learner = _with_rounds(learner, material, columns, training, target)
     say("fitting the model")
     model = BoostedClassifier(learner, columns, seed=material.seed, threads=threads, negative_share=task.negative_share)
     if has_validation and training.num_rows > tuning.rows:
@@ -159,7 +171,7 @@ def fit(material: Material, *, say: Say = lambda text: None, run: Run | None = N
     calibrator = choose_calibrator(raw, outcome, entity.to_numpy(), seed=material.seed)
     calibrated = model.with_calibrator(calibrator)
     rules = fit_rules(task, columns, training, look, seed=material.seed, groups=lists_of(task, look))
-    return Fitted(calibrated, why, rules, found.trials, learner, raw)
+    return Fitted(calibrated, why, rules, found.trials, learner, raw, eaten)
 
 
 def _folds(training: pa.Table, target: Floats) -> list[Fold]:
@@ -172,7 +184,9 @@ def _folds(training: pa.Table, target: Floats) -> list[Fold]:
     return [Fold(training.take(pa.array(a)), target[a], training.take(pa.array(b)), target[b]) for a, b in usable]
 
 
-def _with_rounds(learner: LearnerConfig, material: Material, training: pa.Table, target: Floats) -> LearnerConfig:
+def _with_rounds(
+    learner: LearnerConfig, material: Material, columns: Sequence[FeatureColumn], training: pa.Table, target: Floats
+) -> LearnerConfig:
     """The learner with the number of trees that is best over entity folds of all training rows.
 
     Rolling folds are fitted to a part of the rows, from which fewer trees can be learned than from all.
@@ -180,7 +194,7 @@ def _with_rounds(learner: LearnerConfig, material: Material, training: pa.Table,
     rounds = []
     for rest, fold in entity_folds(training[material.task.entity].to_numpy(), seed=material.seed):
         most = learner.model_copy(update={"n_estimators": material.config.learner.n_estimators})
-        model = BoostedClassifier(most, material.snapshots.columns, seed=material.seed)
+        model = BoostedClassifier(most, columns, seed=material.seed)
         held_out = (training.take(pa.array(fold)), target[fold])
         rounds.append(model.fit(training.take(pa.array(rest)), target[rest], validation=held_out).rounds)
     return learner.model_copy(update={"n_estimators": max(int(np.median(rounds)), 10)})
@@ -225,15 +239,6 @@ def _judge(material: Material, fitted: Fitted, tested: pa.Table) -> Judgement:
         replicates=material.config.bootstrap,
         seed=material.seed,
     )
-
-
-def _alarms(material: Material, fitted: Fitted, judgement: Judgement, explained: pa.Table) -> tuple[Alarm, ...]:
-    columns = fitted.model.columns
-    aucs = feature_aucs(explained, target_of(explained), columns, seed=material.seed)
-    known = {name: value for name, value in aucs.items() if np.isfinite(value)}
-    strongest = max(known, key=lambda name: known[name]) if known else ""
-    auc = judgement.comparison.estimates["model"]["roc_auc"].estimate
-    return (*score_alarm(auc, material.config.alarm_auc, strongest), *separating_features(known))
 
 
 def _leave_one_out(material: Material, fitted: Fitted, tested: pa.Table) -> dict[str, float]:

@@ -42,6 +42,15 @@ class Judgement:
     calibrated: bool
     ceiling: float | None = None
 
+    def as_good(self) -> dict[str, Interval]:
+        """What is simpler and as good within the interval, with the model's gain over it: the rule, a regression.
+
+        The prior is no rival: it ranks nobody.
+        """
+        metric = self.grade.metric
+        rivals = {name: gains[metric] for name, gains in self.comparison.gains.items() if name != "prior"}
+        return {name: gain for name, gain in rivals.items() if not gain.low > 0}
+
     def graded(self) -> dict[str, Any]:
         """What the grade came from, as plain values: `regrade` gives it again once a backtest is known."""
         own, rule = (self.comparison.estimates[name][self.grade.metric].estimate for name in ("model", self.rule))

@@ -44,9 +44,11 @@ def fit_rules(
 ) -> Rules:
     """Fit the task's rules, the prior and a logistic regression; choose among the task's rules on the rows `look`.
 
+    The logistic regression reads `columns`, as the model does; a rule reads its own columns of the rows.
+
     ModelError where the data lack the columns of all of the task's rules.
     """
-    present = {column.name for column in columns}
+    present = set(training.column_names)
     target, entities = target_of(training), training[task.entity].to_numpy(zero_copy_only=False)
     fitted: dict[str, Rule] = {}
     words: dict[str, str] = {}

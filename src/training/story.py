@@ -17,10 +17,12 @@ from ..explain.words import ReasonWriter, probability_without
 from ..models.bundle import percentiles
 from ..models.classifier import BoostedClassifier
 from ..tasks.base import Task
+from .alarms import Alarm
 from .cohorts import cohorts_of
 from .experiment import Trained
 from .judge import Judgement
 from .material import Floats, WindowFacts, target_of
+from .rules import Rules
 
 SAMPLE_CUSTOMERS = 30
 REASONS = 5
@@ -65,7 +67,7 @@ def tell(trained: Trained) -> Review:
             fitted.model.columns, contributions, values, _categories(fitted.model)
         ),
         cohorts=cohorts_of(trained),
-        alarms=tuple(alarm.message for alarm in trained.alarms),
+        alarms=tuple(alarm.message for alarm in trained.alarms if alarm.stops),
         limits=_limits(trained),
         knots=_knots(fitted.model, fitted.calibration_scores),
         customers=sample_customers(
@@ -210,15 +212,8 @@ def _finite(value: float) -> float | None:
 
 def _limits(trained: Trained) -> tuple[str, ...]:
     material, judgement = trained.material, trained.judgement
-    primary = material.task.primary_metric
-    limits = []
-    over_simple = judgement.comparison.gains["logistic"][primary]
-    if not over_simple.low > 0:
-        limits.append(
-            "A plain logistic regression on the same features is as good within the interval "
-            f"(difference {over_simple.estimate:+.3f}, 95 % interval {over_simple.low:+.3f} to "
-            f"{over_simple.high:+.3f})."
-        )
+    limits: list[str] = []
+    limits += as_good_words(judgement, trained.fitted.rules)
     if not judgement.calibrated:
         limits.append("The probabilities are off by more than chance explains; read them as a ranking.")
     left_out_auc = trained.extra_metrics.get("leave_one_out.roc_auc_within")
@@ -231,9 +226,20 @@ def _limits(trained: Trained) -> tuple[str, ...]:
     left_out = {name: n for name, n in material.purged.items() if n and name not in material.spines}
     limits += [f"{n} rows of campaigns {name} are left out." for name, n in left_out.items()]
     limits += [f"Feature block {text}; it is left out." for text in material.snapshots.plan.left_out]
+    if trained.fitted.diet.dropped:
+        limits.append(f"{trained.fitted.diet.text}. They are left out.")
     days = (material.data.observed_until - material.data.first_event).days
     limits.append(f"The data span {days} days; whatever comes more rarely than that is new to the model.")
     return tuple(limits)
+
+
+def as_good_words(judgement: Judgement, rules: Rules) -> list[str]:
+    """A sentence for each simpler way that is as good as the model within the interval."""
+    return [
+        f"Simpler and as good within the interval: {rules.words[name]} (difference {gain.estimate:+.3f}, 95 % interval "
+        f"{gain.low:+.3f} to {gain.high:+.3f})."
+        for name, gain in judgement.as_good().items()
+    ]
 
 
 def _checklist(trained: Trained) -> tuple[Check, ...]:
@@ -252,10 +258,14 @@ def _checklist(trained: Trained) -> tuple[Check, ...]:
             f"Calibration error {judgement.comparison.estimates['model']['ece'].estimate:.3f}; chance alone would give "
             f"up to {judgement.band.high:.3f}.",
         ),
-        Check("Is it free of suspected leaks?", not trained.alarms, "; ".join(a.message for a in trained.alarms)),
+        Check("Is it free of suspected leaks?", not any(a.stops for a in trained.alarms), _said(trained.alarms)),
         Check("Is its strongest reason one that you would expect?"),
         Check("May these attributes of people be used for this purpose?"),
     )
+
+
+def _said(alarms: Sequence[Alarm]) -> str:
+    return "; ".join(alarm.message if alarm.stops else f"to be looked at: {alarm.message}" for alarm in alarms)
 
 
 def _knots(model: BoostedClassifier, raw: Floats) -> tuple[tuple[float, float], ...]:

@@ -13,7 +13,8 @@ from rapport.language.declarations import FeatureColumn
 from rapport.training.alarms import (
     availability_alarms,
     feature_aucs,
-    overlap_alarm,
+    missing_share,
+    overlap_alarms,
     raise_on,
     score_alarm,
     separating_features,
@@ -112,17 +113,30 @@ def test_a_feature_that_is_gone_in_scoring_stops_and_drift_is_only_told():
         {"reason": pa.nulls(10, pa.string()), "age": [1.0, math.nan] * 5, "rare": [1.0] * 10, "fine": [1.0] * 10}
     )
     columns = [category("reason"), number("age"), number("rare"), number("fine")]
-    alarms = availability_alarms(training, scoring, columns)
+    before = {name: missing_share(training[name]) for name in training.column_names}
+    alarms = availability_alarms(before, scoring, columns)
+    assert availability_alarms(before, scoring.slice(0, 0), columns) == ()
     assert [(alarm.feature, alarm.stops) for alarm in alarms] == [("reason", True), ("rare", False), ("age", False)]
     assert "'reason' is missing in 10% of training rows and 100% in scoring" in alarms[0].message
     assert alarms[2].value == pytest.approx(0.3)
 
 
-def test_entities_of_both_sides_are_counted():
-    (alarm,) = overlap_alarm(["a", "b", "b"], ["b", "c", "c", "d", "e"])
-    assert alarm.value == pytest.approx(1 / 4)
-    assert overlap_alarm(pa.chunked_array([[1, 2]]), [3, 4]) == ()
-    assert overlap_alarm(["a", "b"], ["b", "c"], limit=0.5) == ()
+def test_a_category_that_names_returning_customers_is_found():
+    customers = [f"c{i}" for i in range(100)] * 2
+    rows = pa.table(
+        {
+            "card": [f"card {name}" for name in customers],
+            "region": [f"region {i % 60}" for i in range(200)],
+            "few": ["x", "y"] * 100,
+            "rarely": ["only one", *[None] * 199],
+        }
+    )
+    columns = [category(name) for name in rows.column_names]
+    (alarm,) = overlap_alarms(rows, customers, customers[:30], columns, limit=0.7)
+    assert alarm.feature == "card"
+    assert alarm.stops
+    assert "100 values for 100 of them, and 30% of the test's entities were trained on" in alarm.message
+    assert overlap_alarms(rows, customers, ["another"], columns) == ()  # nobody comes back: nothing to recognise
 
 
 def test_alarms_stop_the_run_unless_it_goes_on_on_purpose():
@@ -131,6 +145,4 @@ def test_alarms_stop_the_run_unless_it_goes_on_on_purpose():
         raise_on(alarms)
     raise_on(alarms, allow=True)
     raise_on(())
-    raise_on(
-        alarm for alarm in availability_alarms(pa.table({"x": [1.0, None]}), pa.table({"x": [1.0]}), [number("x")])
-    )
+    raise_on(alarm for alarm in availability_alarms({"x": 0.5}, pa.table({"x": [1.0]}), [number("x")]))
