@@ -285,6 +285,13 @@ class ScoringConfig(Frozen):
     sinks: tuple[str, ...] = ()
 
 
+class SparkConfig(Frozen):
+    """Where Spark runs: `master` (default: that of spark-submit, else this machine), and options of its own."""
+
+    master: str | None = None
+    options: dict[str, str] = {}
+
+
 class Config(Frozen):
     """A whole project, as read from its YAML file."""
 
@@ -298,6 +305,8 @@ class Config(Frozen):
     tables: dict[str, TableMapping]
     tasks: TasksConfig = TasksConfig()
     scoring: ScoringConfig = ScoringConfig()
+    engine: Literal["duckdb", "spark"] = Field("duckdb", description="what computes features")
+    spark: SparkConfig = SparkConfig()
     memory_limit: str = "4GB"
     threads: PositiveInt | None = None
     folder: Path = Field(Path(), exclude=True, description="where the YAML file lies; set by load_config")

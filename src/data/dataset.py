@@ -16,7 +16,7 @@ from ..config import Config
 from ..errors import DataError
 from .clock import local_to_utc
 from .contract import EVENT_TABLES, TABLES
-from .engine import DuckDBEngine
+from .engine import DuckDBEngine, Engine
 from .moments import define_moments, moments_of
 from .report import Report
 
@@ -35,7 +35,7 @@ class Dataset:
     """
 
     config: Config
-    engine: DuckDBEngine
+    engine: Engine
     columns: Mapping[str, Mapping[str, str]]
     attributes: Mapping[str, tuple[str, ...]]
     files: Mapping[str, tuple[Path, ...]]
@@ -49,7 +49,7 @@ class Dataset:
         """True if there is such a table, with these columns."""
         return table in self.columns and all(column in self.columns[table] for column in columns)
 
-    def register(self, bucket: int | None = None, engine: DuckDBEngine | None = None) -> None:
+    def register(self, bucket: int | None = None, engine: Engine | None = None) -> None:
         """Let the tables' names stand for one bucket of customers and prospects, or for all of them.
 
         Tables without an owner (products, campaigns, offers) are always whole.
@@ -61,7 +61,7 @@ class Dataset:
             (engine or self.engine).hold_files(table, some)
         define_moments(engine or self.engine, self.columns)
 
-    def register_whole(self, engine: DuckDBEngine | None = None) -> dict[str, Mapping[str, str]]:
+    def register_whole(self, engine: Engine | None = None) -> dict[str, Mapping[str, str]]:
         """Let `whole(name)` stand for all of a table, whatever bucket its name stands for; the columns of all names."""
         for table, files in self.files.items():
             (engine or self.engine).add_files(whole(table), files)
@@ -82,7 +82,7 @@ def is_complete(folder: Path) -> bool:
     return all((folder / name / file).is_file() for name, table in tables.items() for file in table["files"])
 
 
-def load_dataset(config: Config, engine: DuckDBEngine, folder: Path) -> Dataset:
+def load_dataset(config: Config, engine: Engine, folder: Path) -> Dataset:
     """A data set that ingest wrote, with all of its tables registered."""
     raw = json.loads((folder / "dataset.json").read_text(encoding="utf-8"))
     tables = raw["tables"]

@@ -1,6 +1,7 @@
 """The only place that knows which engine runs a query: sqlglot trees in, Arrow out.
 
-`DuckDBEngine` is the embedded default. It keeps to its memory limit by spilling to a folder of its own.
+An `Engine` is what features need. `DuckDBEngine` is the embedded default, which keeps to its memory limit by spilling
+to a folder of its own; it also reads, checks and writes the data at ingest. `engine_spark` has the one for a cluster.
 """
 
 from __future__ import annotations
@@ -11,15 +12,61 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import Any, Protocol
 
 import duckdb
 import pyarrow as pa
 from sqlglot import exp
 
+from ..config import Config
 from ..errors import DataError
 
 HELD_BYTES = 64_000_000  # of Parquet, about seven million purchases
+
+
+class Engine(Protocol):
+    """What computes features. Timestamps are naive and mean UTC, in whatever zone the machine is."""
+
+    dialect: str
+
+    def close(self) -> None:
+        """Give back what the engine holds."""
+
+    def add_files(self, name: str, files: Sequence[Path]) -> None:
+        """Make Parquet files known as one table, replacing what had the name."""
+
+    def hold_files(self, name: str, files: Sequence[Path]) -> None:
+        """As `add_files`, for tables that are read many times."""
+
+    def add_table(self, name: str, table: pa.Table) -> None:
+        """Copy an Arrow table into the engine under a name, replacing what had it."""
+
+    def materialise(self, name: str, tree: exp.Expression) -> None:
+        """Keep the result of a query under a name, replacing what had it."""
+
+    def define(self, name: str, tree: exp.Expression) -> None:
+        """Make a query known as a view, replacing what had the name."""
+
+    def columns(self, name: str) -> dict[str, str]:
+        """The columns of a table or view with their types (DuckDB's names), in their order."""
+
+    def drop(self, name: str) -> None:
+        """Forget a table or view, if there is one of that name."""
+
+    def sql(self, tree: exp.Expression) -> str:
+        """The query in this engine's dialect."""
+
+    def arrow(self, tree: exp.Expression) -> pa.Table:
+        """Run a query and return all of its rows."""
+
+
+def open_engine(config: Config) -> Engine:
+    """The engine that a configuration asks for; ConfigError where it is not there."""
+    if config.engine == "spark":
+        from .engine_spark import SparkEngine
+
+        return SparkEngine(memory_limit=config.memory_limit, threads=config.threads, settings=config.spark)
+    return DuckDBEngine(memory_limit=config.memory_limit, threads=config.threads)
 
 
 class DuckDBEngine:

@@ -11,7 +11,8 @@ from __future__ import annotations
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import duckdb
@@ -23,7 +24,7 @@ from .buckets import bucket_count, owner_of, write_table
 from .checks import examine, forget_sources, with_needs
 from .contract import TABLES
 from .dataset import Dataset, is_complete, load_dataset, observed_span
-from .engine import DuckDBEngine
+from .engine import DuckDBEngine, Engine, open_engine
 from .enrich import enrich
 from .files import folder_aside, write_aside
 from .findings import CheckedTable
@@ -38,16 +39,18 @@ _KEPT = 4
 Progress = Callable[[str], None]
 
 
-def open_dataset(config: Config, engine: DuckDBEngine | None = None, progress: Progress | None = None) -> Dataset:
+def open_dataset(config: Config, engine: Engine | None = None, progress: Progress | None = None) -> Dataset:
     """The canonical tables of a configuration, known to the engine under their names.
 
-    What was written before is used again if sources, mapping and code are the same; a killed run leaves nothing half.
+    Whatever the engine, DuckDB checks and writes the tables. What was written before is used again if sources, mapping
+    and code are the same; a killed run leaves nothing half.
 
     Raises DataError with every error that was found in the data.
     """
-    own = engine or DuckDBEngine(memory_limit=config.memory_limit, threads=config.threads)
+    own = engine or open_engine(config)
     try:
-        folder = _ingested(config, own, progress or (lambda _: None))
+        with _for_ingest(config, own) as duckdb_engine:
+            folder = _ingested(config, duckdb_engine, progress or (lambda _: None))
         dataset = load_dataset(config, own, folder)
         _stop_at_errors(with_needs(config, dataset.report, dataset.columns))
     except BaseException:
@@ -55,6 +58,16 @@ def open_dataset(config: Config, engine: DuckDBEngine | None = None, progress: P
             own.close()
         raise
     return dataset
+
+
+@contextmanager
+def _for_ingest(config: Config, engine: Engine) -> Iterator[DuckDBEngine]:
+    """The engine itself where it can do it, else one for the time of the ingest."""
+    if isinstance(engine, DuckDBEngine):
+        yield engine
+        return
+    with DuckDBEngine(memory_limit=config.memory_limit, threads=config.threads) as own:
+        yield own
 
 
 def _ingested(config: Config, engine: DuckDBEngine, say: Progress) -> Path:

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from sqlglot import exp
 
 from .convert import sql
-from .engine import DuckDBEngine
+from .engine import Engine
 
 
 @dataclass(frozen=True)
@@ -81,9 +81,7 @@ def moments_of(columns: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, 
     return views
 
 
-def define_moments(
-    engine: DuckDBEngine, columns: Mapping[str, Mapping[str, str]], named: Callable[[str], str] = str
-) -> None:
+def define_moments(engine: Engine, columns: Mapping[str, Mapping[str, str]], named: Callable[[str], str] = str) -> None:
     """Define these views in the engine; a row without the date is no event. `named` gives the names of tables."""
     for name, kinds in moments_of(columns).items():
         view = MOMENTS[name]

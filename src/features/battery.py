@@ -22,7 +22,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
@@ -32,7 +32,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..config import TasksConfig
-from ..data.engine import DuckDBEngine
+from ..data.engine import DuckDBEngine, Engine
 from ..language.declarations import Block, Ratio
 from ..language.moments import PerRow, Shared
 from ..language.parts import is_zero_without_events, outputs
@@ -45,7 +45,7 @@ from .blocks import BLOCKS
 from .plan import Learned
 from .snapshot import Snapshots
 
-NewEngine = Callable[..., DuckDBEngine]
+NewEngine = Callable[..., AbstractContextManager[Engine]]
 """Opens an engine; it is called with nothing, or with another number of `threads`."""
 ELSEWHERE = "Asia/Shanghai"
 _SETTINGS: dict[str, dict[str, Any]] = {"next_offer": {"min_buyers": 3}}

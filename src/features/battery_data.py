@@ -21,7 +21,7 @@ import pyarrow as pa
 from ..config import Config
 from ..data.contract import TABLES
 from ..data.dataset import Dataset
-from ..data.engine import DuckDBEngine
+from ..data.engine import Engine
 from ..data.moments import define_moments, moments_of
 from ..data.report import Report
 from ..data.schema import Column
@@ -67,7 +67,7 @@ class Company:
         """The same company with other rows."""
         return replace(self, tables=tables)
 
-    def dataset(self, engine: DuckDBEngine) -> Dataset:
+    def dataset(self, engine: Engine) -> Dataset:
         """The tables in an engine, as a data set."""
         for name, table in self.tables.items():
             engine.add_table(name, table)

@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from ..data.dataset import Dataset
-from ..data.engine import DuckDBEngine
+from ..data.engine import Engine
 from ..errors import ConfigError
 from ..language.compile import compile_group, compile_together
 from ..language.declarations import (
@@ -54,7 +54,7 @@ class VisibleNow:
 
     cutoff: datetime
     moment: Shared
-    engine: DuckDBEngine
+    engine: Engine
     tables: Columns
 
     def measure(self, group: Group) -> pa.Table:
