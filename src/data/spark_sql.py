@@ -22,3 +22,20 @@ class SparkSQL(Spark):  # type: ignore[misc]
                 moment = exp.cast(expression.expressions[0].copy(), "timestamptz")
                 return str(self.func("UNIX_MICROS", moment))
             return str(super().anonymous_sql(expression))
+
+        def greatest_sql(self, expression: exp.Greatest) -> str:
+            """The greatest value, missing where one is missing; Spark's function passes over missing ones."""
+            return self._none_missing(expression)
+
+        def least_sql(self, expression: exp.Least) -> str:
+            """The least value, likewise."""
+            return self._none_missing(expression)
+
+        def _none_missing(self, expression: exp.Greatest | exp.Least) -> str:
+            value = self.function_fallback_sql(expression)
+            values = [expression.this, *expression.expressions]
+            doubtful = [one for one in values if one.find(exp.Column)]
+            if expression.args.get("ignore_nulls") or not doubtful:
+                return str(value)
+            missing = exp.or_(*(exp.Is(this=one.copy(), expression=exp.Null()) for one in doubtful))
+            return f"CASE WHEN NOT ({self.sql(missing)}) THEN {value} END"
