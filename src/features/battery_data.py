@@ -67,10 +67,14 @@ class Company:
         """The same company with other rows."""
         return replace(self, tables=tables)
 
+    def add(self, engine: Engine, name: str) -> None:
+        """Make one table known to an engine."""
+        engine.add_table(name, self.tables[name])
+
     def dataset(self, engine: Engine) -> Dataset:
         """The tables in an engine, as a data set."""
-        for name, table in self.tables.items():
-            engine.add_table(name, table)
+        for name in self.tables:
+            self.add(engine, name)
         stored = {name: engine.columns(name) for name in self.tables}
         columns = {**stored, **moments_of(stored)}
         define_moments(engine, columns)

@@ -1,0 +1,53 @@
+"""Spark in the tests: one local session a process, made to start soon rather than to run long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from rapport.config import SparkConfig
+from rapport.features.battery import machine_zone
+
+pytest.importorskip("pyspark", reason="PySpark is not installed; run: pip install 'rapport[spark]'")
+
+from rapport.data.engine_spark import SparkEngine
+
+SETTINGS = SparkConfig(
+    master="local[1]",
+    options={
+        "spark.driver.extraJavaOptions": "-XX:+UseSerialGC -XX:TieredStopAtLevel=1",
+        "spark.sql.codegen.wholeStage": "false",
+        "spark.sql.codegen.factoryMode": "NO_CODEGEN",
+        "spark.sql.adaptive.enabled": "false",
+        "spark.sql.autoBroadcastJoinThreshold": "-1",
+        "spark.sql.join.preferSortMergeJoin": "false",
+        "spark.sql.shuffle.partitions": "1",
+        "spark.default.parallelism": "1",
+        "spark.sql.debug.maxToStringFields": "1",
+    },
+)
+"""Small data and large queries: compiling them takes longer than running them."""
+
+on_one_worker = pytest.mark.xdist_group("spark")
+
+
+def new_spark(**more: Any) -> SparkEngine:
+    """A new session on the process's own Spark."""
+    return SparkEngine(memory_limit="1GB", settings=SETTINGS)
+
+
+@contextmanager
+def everywhere_in(zone: str) -> Iterator[None]:
+    """The machine's time zone, as Python and as Spark's Java see it, changed for a while."""
+    with new_spark() as opened:
+        zones = opened.session._jvm.java.util.TimeZone
+    before = zones.getDefault()
+    try:
+        zones.setDefault(zones.getTimeZone(zone))
+        with machine_zone(zone):
+            yield
+    finally:
+        zones.setDefault(before)
