@@ -244,13 +244,16 @@ class ScoringLimits(Frozen):
     """The guards of a scoring job; a limit without numbers never speaks.
 
     `days_behind`: from the end of the data to the moment of the scores. `feature_psi` and `score_psi`: drift of a
-    feature since training, of the scores since the calibration window (population stability index). `missing_rise`:
+    feature since training, of the scores since the calibration window (population stability index). `feature_jump`: of
+    a feature since the last job, if that was within a week; so those are watched, too, that grow with the data by
+    themselves. `missing_rise`:
     of a feature's share of missing values, `unseen_share`: of its values that training never saw.
     `population_change`: of the number of rows since the last job, as a share.
     """
 
     days_behind: Limit = Limit(warn=3)
     feature_psi: Limit = Limit(warn=0.25)
+    feature_jump: Limit = Limit(warn=0.5)
     score_psi: Limit = Limit(warn=0.25)
     missing_rise: Limit = Limit(warn=0.1, stop=0.5)
     unseen_share: Limit = Limit(warn=0.05)

@@ -18,6 +18,7 @@ from ..data.ingest import open_dataset
 from ..explain import review as review_page
 from ..registry.versions import export, load
 from ..scoring.batch import ScoreReport, score
+from ..scoring.forget import without_forgotten
 from ..training.experiment import Trained, train
 from ..training.record import record
 from ..training.story import as_good_words
@@ -64,10 +65,10 @@ def _task(data: Dataset, name: str, console: Console, trials: int | None, second
 
 
 def write_review(config: Config, name: str, review: review_page.Review) -> Path:
-    """The page of a task under reports/<config>/<task>.html."""
+    """The page of a task under reports/<config>/<task>.html, without those who asked to be forgotten."""
     path = config.home / REPORTS / config.name / f"{name}.html"
     path.parent.mkdir(parents=True, exist_ok=True)
-    return review_page.write(review, path)
+    return review_page.write(without_forgotten(config, name, review), path)
 
 
 def write_summary(config: Config, summary: dict[str, Any]) -> Path:

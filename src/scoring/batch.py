@@ -30,8 +30,8 @@ from .lock import only_writer
 from .manifest import MANIFEST, Manifest, read_manifest
 from .parts import Part
 from .population import Population
-from .profile import Profile, count_rows, empty_profile
-from .results import last_before, scores_folder
+from .profile import Profile, count_rows
+from .results import last_before, last_profile, scores_folder
 from .rows import Scorer
 from .sinks import Sink, open_sinks
 from .workspace import JOURNAL, Tally, Workspace, sweep
@@ -180,14 +180,15 @@ def _scored(run: _Run, previous: Manifest | None, *, force: bool) -> ScoreReport
             run.say(f"{fault}: it will be made again")
         work = Workspace.repair(hidden, place, published)
     missing = work.missing()
-    empty = empty_profile(run.population.bundle)
+    empty = run.population.empty
     _make(run, work, missing, empty)
     if work.rows == 0:
         work.discard()
         _refuse_empty(run.population.task, run.job, 0)
     profile = work.profile(empty)
     try:
-        run.found(check_after(profile, work.rows, run.data.config.scoring.limits, previous))
+        earlier = last_profile(place.parent, previous)
+        run.found(check_after(profile, work.rows, run.data.config.scoring.limits, run.job.as_of, previous, earlier))
     except RapportError:
         work.discard()
         raise

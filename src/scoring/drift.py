@@ -8,16 +8,17 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from ..config import Limit
+from ..config import Config, Limit, ScoringLimits
 from ..data.dataset import Dataset
 from ..errors import OutputError
 from ..models.bundle import Bundle
 from ..tasks import declare
 from .findings import Finding
-from .guards import check_after
+from .guards import check_after, few_plans
 from .job import define_job
+from .manifest import Manifest
 from .population import Population
-from .profile import SCORE, ColumnProfile, Profile, count_rows, empty_profile, noise
+from .profile import SCORE, ColumnProfile, Profile, count_rows, noise
 from .results import open_result, read_profile, results, scores_folder
 
 
@@ -38,10 +39,16 @@ class DriftDay:
 
 @dataclass(frozen=True)
 class DriftLine:
-    """One column of the last day: how far it drifted, whether chance explains that, and what it looks like."""
+    """One column of the last day: how far it drifted, whether chance explains that, and what it looks like.
+
+    `psi` is against training, `jump` against the day before (None where there is none). `level` is `steady` (chance),
+    `moved`, `warn` or `stop` by the limits, `grows` (the data reach further back than in training) or `few` (too few
+    campaigns to tell).
+    """
 
     name: str
     psi: float
+    jump: float | None
     noise: float
     missing: float
     missing_in_training: float
@@ -64,16 +71,19 @@ class DriftReport:
 
     @property
     def text(self) -> str:
-        """One line for a terminal."""
-        worst = self.lines[0]
-        said = "; ".join(finding.text for finding in self.findings) or "nothing drifted beyond the limits"
-        return f"{self.task} as of {self.days[-1].as_of}: {said} (largest: {worst.name} {worst.psi:.2f})"
+        """The alert line of the task."""
+        last = self.days[-1]
+        if self.findings:
+            return f"ALERT {self.task} as of {last.as_of}: {'; '.join(finding.text for finding in self.findings)}"
+        few = f" ({last.profile.plans} campaigns: too few to tell)" if few_plans(last.profile) else ""
+        return f"ok {self.task} as of {last.as_of}: nothing drifted beyond the limits{few}"
 
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         return {
             "task": self.task,
             "as_of": self.days[-1].as_of.isoformat(),
+            "text": self.text,
             "columns": [line.as_json() for line in self.lines],
             "over_time": {
                 line.name: {day.as_of.isoformat(): day.psi(line.name) for day in self.days} for line in self.lines
@@ -82,78 +92,85 @@ class DriftReport:
         }
 
 
-def drift(
-    data: Dataset,
-    task_name: str,
-    bundle: Bundle | None = None,
-    *,
-    as_of: date | None = None,
-    out: Path | None = None,
-    say: Callable[[str], None] = lambda text: None,
-) -> DriftReport:
-    """Drift of all published days of a task; with a model, also that of a day (default: the end of the data), now.
+def drift(config: Config, task_name: str, now: DriftDay | None = None, *, out: Path | None = None) -> DriftReport:
+    """Drift of all published days of a task, and of one more that is not published (see `look_at`).
 
-    Raises OutputError where nothing is published and no model is given, or where a profile is damaged.
+    Raises OutputError where there is neither, or where a profile is damaged.
     """
-    days = []
-    for day, folder in results(out or scores_folder(data.config, task_name)).items():
-        manifest = open_result(folder)
+    days, manifests = list[DriftDay](), dict[date, Manifest]()
+    for day, folder in results(out or scores_folder(config, task_name)).items():
+        manifests[day] = manifest = open_result(folder)
         days.append(DriftDay(day, manifest.rows, manifest.job.model_version, read_profile(folder)))
-    if bundle is not None:
-        now = _look(data, task_name, bundle, as_of, say)
+    if now is not None:
         days = [day for day in days if day.as_of != now.as_of] + [now]
     if not days:
         raise OutputError(
             f"{task_name}: no scores are published yet, and so there is nothing to compare; run `rapport score`"
         )
     days.sort(key=lambda day: day.as_of)
-    limits, last = data.config.scoring.limits, days[-1]
-    lines = [
-        _line(last.profile, column, limits.score_psi if column.kind == SCORE else limits.feature_psi)
-        for column in last.profile.columns
-    ]
-    lines.sort(key=lambda line: (-line.psi, line.name))
-    return DriftReport(task_name, tuple(days), tuple(lines), tuple(check_after(last.profile, last.rows, limits, None)))
+    limits, last = config.scoring.limits, days[-1]
+    before = days[-2] if len(days) > 1 else None
+    earlier = None if before is None else before.profile
+    lines = [_line(last.profile, column, limits, earlier) for column in last.profile.columns]
+    lines.sort(key=lambda line: (line.level in ("grows", "few"), -line.psi, line.name))
+    previous = None if before is None else manifests.get(before.as_of)
+    findings = check_after(last.profile, last.rows, limits, last.as_of, previous, earlier)
+    return DriftReport(task_name, tuple(days), tuple(lines), tuple(findings))
 
 
-def _look(data: Dataset, task_name: str, bundle: Bundle, as_of: date | None, say: Callable[[str], None]) -> DriftDay:
-    """The population as it would be scored now."""
+def look_at(
+    data: Dataset,
+    task_name: str,
+    bundle: Bundle,
+    as_of: date | None = None,
+    say: Callable[[str], None] = lambda text: None,
+) -> DriftDay:
+    """The population as a model would score it as of a day (default: the end of the data); nothing is published."""
     settings = data.config.task(task_name)
     task = declare(task_name, settings)
     job = define_job(data, task, settings, bundle, as_of)
-    profile, rows = empty_profile(bundle), 0
+    rows = 0
     with Population(data, task, bundle, job) as population:
+        profile, scorer = population.empty, population.scorer()
         for bucket in range(job.parts):
             say(f"part {bucket + 1} of {job.parts}")
             for piece in population.pieces(bucket):
-                profile = profile.plus(*count_rows(profile, piece, bundle.model.raw_score(piece)))
+                profile = profile.plus(*count_rows(profile, piece, scorer.raw_scores(piece)))
                 rows += piece.num_rows
     return DriftDay(job.as_of, rows, bundle.version, profile, published=False)
 
 
-def _line(profile: Profile, column: ColumnProfile, limit: Limit) -> DriftLine:
+def _line(profile: Profile, column: ColumnProfile, limits: ScoringLimits, earlier: Profile | None) -> DriftLine:
     by_chance = noise(profile, column)
-    level = "steady"
-    if column.psi > by_chance:
-        reached = [
-            name
-            for name, value in (("warn", limit.warn), ("stop", limit.stop))
-            if value is not None and column.psi >= value
-        ]
-        level = reached[-1] if reached else "moved"
+    same = None if earlier is None else next((c for c in earlier.columns if c.name == column.name), None)
     return DriftLine(
         column.name,
         column.psi,
+        None if same is None else column.jump(same),
         by_chance,
         float(column.found[-1]),
         column.expected[-1],
         column.unseen,
-        level,
+        _level(profile, column, limits.score_psi if column.kind == SCORE else limits.feature_psi, by_chance),
     )
 
 
+def _level(profile: Profile, column: ColumnProfile, limit: Limit, by_chance: float) -> str:
+    if few_plans(profile):
+        return "few"
+    if column.grows:
+        return "grows"
+    if column.psi <= by_chance:
+        return "steady"
+    reached = [name for name in ("warn", "stop") if (value := getattr(limit, name)) is not None and column.psi >= value]
+    return reached[-1] if reached else "moved"
+
+
 def shown_columns(report: DriftReport, most: int = 12) -> Sequence[str]:
-    """The columns of the picture: the scores first, then the features that drifted furthest on any day."""
-    names = [line.name for line in report.lines]
-    furthest = sorted(names, key=lambda name: -max(day.psi(name) or 0.0 for day in report.days))
-    return [name for name in names if name == SCORE] + [name for name in furthest if name != SCORE][: most - 1]
+    """The columns of the picture: the scores first, then the features that drifted furthest on any day.
+
+    Features that grow with the data come last: they drift by themselves.
+    """
+    grows = {line.name: line.level == "grows" for line in report.lines}
+    furthest = sorted(grows, key=lambda name: (grows[name], -max(day.psi(name) or 0.0 for day in report.days)))
+    return [name for name in furthest if name == SCORE] + [name for name in furthest if name != SCORE][: most - 1]

@@ -31,7 +31,7 @@ from .joblog import JobLog
 from .lock import only_writer
 from .manifest import Manifest, read_manifest
 from .parts import Part, write_part
-from .results import results, scores_folder
+from .results import reports_folder, results, scores_folder
 from .sinks import open_sinks
 from .workspace import JOURNAL
 
@@ -102,6 +102,16 @@ def forget(
     return report
 
 
+def without_forgotten(config: Config, task: str, review: Review) -> Review:
+    """A review less the customers who asked to be forgotten, wherever it was stored."""
+    forgotten = read_forgotten(config)
+    if not forgotten.entries:
+        return review
+    kind: Kind = "customer" if declare(task, config.task(task)).entity == "customer_id" else "prospect"
+    kept = tuple(one for one in review.customers if not forgotten.has(kind, one.entity_id))
+    return review if len(kept) == len(review.customers) else replace(review, customers=kept)
+
+
 def _record(config: Config, everybody: Sequence[tuple[Kind, str]], by: str, now: datetime) -> None:
     folder = config.home / "forgotten"
     folder.mkdir(parents=True, exist_ok=True)
@@ -136,7 +146,7 @@ def _from_folders(config: Config, kind: Kind, identity: str, out: Sequence[Path]
                 report.add("scores", _from_scores(base, name, identity))
         for sink in sinks if own else ():
             report.add(sink.shown, sink.remove(config.name, name, identity))
-        _from_page(config.home / "reports" / config.name / f"{name}.html", name, identity, report)
+        _from_page(reports_folder(config) / f"{name}.html", name, identity, report)
     for file in sorted((config.home / "features" / config.name).rglob("*.parquet")):
         report.add("features", _from_parquet(file, kind, identity))
     for folder in sorted((config.home / "mlruns" / "artifacts").glob(f"rapport.{config.name}.*")):

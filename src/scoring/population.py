@@ -10,17 +10,20 @@ from ..data.dataset import Dataset
 from ..features.stream import SnapshotStream
 from ..models.bundle import Bundle
 from ..tasks.base import Task
+from .comparable import growing, plans_in_sight
 from .findings import Finding
 from .guards import check_features
 from .job import Job
 from .never import Never
+from .profile import empty_profile
 from .rows import Scorer
 
 
 class Population:
     """Use it as a context manager: inside, the names of the data's tables stand for one bucket at a time.
 
-    Features are those of the model: its blocks, its learned values. `findings` is what they showed.
+    Features are those of the model: its blocks, its learned values. `findings` is what they showed, `empty` the
+    profile of the population before anything is counted.
     """
 
     def __init__(self, data: Dataset, task: Task, bundle: Bundle, job: Job) -> None:
@@ -30,6 +33,10 @@ class Population:
         never = Never(data, task.entity)
         self.stream = SnapshotStream(data, task, blocks=trained.get("blocks"), learned=learned, allowed=never.allowed)
         plan = self.stream.plan
+        windows = bundle.metadata.get("windows", {})
+        self.empty = empty_profile(
+            bundle, growing(plan, windows, data.first_event, job.cutoff), plans_in_sight(self.stream, job)
+        )
         self.findings: list[Finding] = check_features(task.name, bundle, self.stream.columns, plan.left_out)
 
     def __enter__(self) -> Population:

@@ -3,11 +3,13 @@
 The population stability index of a column is the sum over its bins of (a - e) ln(a / e), with the share a found now
 and the share e expected from training. Missing values are a bin, and so are categories that training never saw.
 Below about 0.1 nothing happened, above 0.25 a lot did (Siddiqi, Credit Risk Scorecards, 2006).
+
+Some columns cannot be held against training (see `comparable`): they are counted all the same, and marked.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -15,6 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import ArrayLike
 
 from ..models.base import Floats
 from ..models.bundle import Bundle
@@ -31,7 +34,8 @@ _SCORE_BINS = 10
 class ColumnProfile:
     """One column in bins. `bins` names them, `expected` are their shares in training, `counts` what was found.
 
-    The last bin holds missing values; before it a category has the bin of values never seen.
+    The last bin holds missing values; before it a category has the bin of values never seen. `grows` marks a feature
+    whose values differ from those of training because the data reach further back now.
     """
 
     name: str
@@ -39,6 +43,7 @@ class ColumnProfile:
     bins: tuple[float, ...] | tuple[str, ...]
     expected: tuple[float, ...]
     counts: tuple[int, ...]
+    grows: bool = False
 
     @property
     def found(self) -> Floats:
@@ -49,8 +54,12 @@ class ColumnProfile:
     @property
     def psi(self) -> float:
         """The population stability index."""
-        found, expected = np.maximum(self.found, _LEAST), np.maximum(self.expected, _LEAST)
-        return float(((found - expected) * np.log(found / expected)).sum()) if sum(self.counts) else 0.0
+        return _index(self.found, self.expected) if sum(self.counts) else 0.0
+
+    def jump(self, earlier: ColumnProfile) -> float:
+        """The index against what an earlier job found; 0 where that one had other bins."""
+        same = self.bins == earlier.bins and min(sum(self.counts), sum(earlier.counts)) > 0
+        return _index(self.found, earlier.found) if same else 0.0
 
     @property
     def missing_rise(self) -> float:
@@ -65,11 +74,15 @@ class ColumnProfile:
 
 @dataclass(frozen=True)
 class Profile:
-    """The columns of a population, `counted` of its rows; `trained_on` rows gave the expectations."""
+    """The columns of a population, `counted` of its rows; `trained_on` rows gave the expectations.
+
+    `plans` is the number of campaigns that were scored, None for a task without.
+    """
 
     counted: int
     trained_on: int
     columns: tuple[ColumnProfile, ...]
+    plans: int | None = None
 
     def plus(self, other: Mapping[str, Sequence[int]], rows: int) -> Profile:
         """With the counts of more rows, by column."""
@@ -90,37 +103,54 @@ class Profile:
     def as_json(self) -> dict[str, Any]:
         """Plain JSON values."""
         columns = [vars(column) | {"psi": round(column.psi, 6)} for column in self.columns]
-        return {"counted": self.counted, "trained_on": self.trained_on, "columns": columns}
+        facts = {"counted": self.counted, "trained_on": self.trained_on, "plans": self.plans}
+        return facts | {"columns": columns}
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Profile:
         """What `as_json` wrote; KeyError or TypeError for anything else."""
         columns = tuple(
-            ColumnProfile(raw["name"], raw["kind"], tuple(raw["bins"]), tuple(raw["expected"]), tuple(raw["counts"]))
+            ColumnProfile(
+                raw["name"],
+                raw["kind"],
+                tuple(raw["bins"]),
+                tuple(raw["expected"]),
+                tuple(raw["counts"]),
+                bool(raw.get("grows", False)),
+            )
             for raw in content["columns"]
         )
-        return cls(int(content["counted"]), int(content["trained_on"]), columns)
+        return cls(int(content["counted"]), int(content["trained_on"]), columns, content.get("plans"))
 
 
-def noise(profile: Profile, column: ColumnProfile) -> float:
-    """An index that chance alone exceeds once in a hundred times: chi-squared, over the numbers of rows."""
+def noise(profile: Profile, column: ColumnProfile, against: int | None = None) -> float:
+    """An index that chance alone exceeds once in a hundred times: chi-squared, over the numbers of rows.
+
+    `against` is the number of rows on the other side; default: those of training.
+    """
     from scipy.stats import chi2
 
-    rows = 1 / max(profile.counted, 1) + 1 / max(profile.trained_on, 1)
+    rows = 1 / max(profile.counted, 1) + 1 / max(profile.trained_on if against is None else against, 1)
     return float(chi2.ppf(0.99, max(len(column.expected) - 1, 1))) * rows
 
 
+def _index(found: ArrayLike, expected: ArrayLike) -> float:
+    a, e = np.maximum(found, _LEAST), np.maximum(expected, _LEAST)
+    return float(((a - e) * np.log(a / e)).sum())
+
+
 # ------------------------------------------------------------------------------------------- counting
-def empty_profile(bundle: Bundle) -> Profile:
-    """The bins of a model's features and scores, with nothing counted."""
+def empty_profile(bundle: Bundle, grows: Collection[str] = (), plans: int | None = None) -> Profile:
+    """The bins of a model's features and scores, with nothing counted; `grows` names the features to be marked."""
     encoder = bundle.model.encoder
     columns = [
         _of_category(encoder, column.name) if column.kind == "category" else _of_number(encoder, column.name)
         for column in encoder.columns
     ]
+    columns = [replace(column, grows=column.name in grows) for column in columns]
     if bundle.distribution is not None:
         columns.append(_of_scores(bundle.distribution))
-    return Profile(0, encoder.rows, tuple(columns))
+    return Profile(0, encoder.rows, tuple(columns), plans)
 
 
 def count_rows(profile: Profile, snapshot: pa.Table, raw: Floats) -> tuple[dict[str, list[int]], int]:

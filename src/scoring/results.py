@@ -22,6 +22,11 @@ def scores_folder(config: Config, task: str) -> Path:
     return config.home / "scores" / config.name / task
 
 
+def reports_folder(config: Config) -> Path:
+    """Where the pages and pictures of a project lie."""
+    return config.home / "reports" / config.name
+
+
 def results(base: Path) -> dict[date, Path]:
     """The folders of scores below a folder, by their day, in order."""
     found = {}
@@ -44,6 +49,16 @@ def last_before(base: Path, day: date) -> Manifest | None:
             if manifest is not None:
                 return manifest
     return None
+
+
+def last_profile(base: Path, previous: Manifest | None) -> Profile | None:
+    """The profile beside a manifest of `last_before`; None where it cannot be read."""
+    if previous is None:
+        return None
+    try:
+        return read_profile(base / f"as_of={previous.job.as_of.isoformat()}")
+    except OutputError:
+        return None
 
 
 def open_result(folder: Path) -> Manifest:
