@@ -40,7 +40,7 @@ def test_drift_prints_a_table_and_one_line_and_draws(night, rapport) -> None:  #
 
 
 def test_drift_beyond_a_limit_is_an_alert_and_exit_code_1(night, rapport, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
-    config, home, scores = night
+    config, _, scores = night
     raw = yaml.safe_load(config.read_text())
     raw["sources"] = {name: str(config.parent / where) for name, where in raw["sources"].items()}
     raw["scoring"] = {"limits": {"population_change": {"warn": 0.0}}}
@@ -66,7 +66,7 @@ def test_monitor_judges_what_has_matured(night, rapport) -> None:  # type: ignor
 def test_forget_removes_one_customer_for_good(night, rapport) -> None:  # type: ignore[no-untyped-def]
     config, home, scores = night
     ids = [pq.read_table(file, columns=["entity_id"])["entity_id"].to_pylist() for file in scores.rglob("part-*")]
-    him = str(sorted(set(ids[0]) & set(ids[1]))[0])
+    him = str(min(set(ids[0]) & set(ids[1])))
     done = rapport("forget", config, him, "--by", "the officer", "--json", cwd=home)
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)["rows"] == {"scores": 2}
