@@ -15,8 +15,8 @@ from sqlglot import exp
 
 from ..features.plan import FeaturePlan
 from ..features.stream import SnapshotStream
-from ..language.compile import column_name
 from ..language.declarations import Latest, Measure, Planned, Ratio
+from ..language.parts import column_name
 from ..language.population import compile_plans
 from .job import Job
 
