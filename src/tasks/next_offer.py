@@ -39,6 +39,16 @@ def next_offer(config: NextOfferConfig) -> Task:
             RuleOfThumb(
                 "count_then", ("bought_life", "category_buyers_28d"), "what he used to buy, then what most others buy"
             ),
+            RuleOfThumb(
+                "count_then",
+                ("bought_fading", "category_buyers_28d"),
+                "what he used to buy, the latest purchases counting most, then what most others buy",
+            ),
+            RuleOfThumb(
+                "column",
+                ("goes_with_basket",),
+                "what most customers buy who share something with his basket (nearest neighbours of items)",
+            ),
         ),
         wording=Wording(
             entity="customer",

@@ -26,6 +26,7 @@ from ..registry.versions import aliases, register
 from .alarms import Alarm, raise_on
 from .diet import Diet, diet
 from .evaluate import measure
+from .extras import extras
 from .judge import Judgement, judge, lists_of
 from .material import Floats, Material, target_of
 from .rules import Rules, fit_rules
@@ -104,7 +105,8 @@ def train(
         judgement = _judge(material, fitted, tested)
         auc = judgement.comparison.estimates["model"]["roc_auc"].estimate
         alarms = suspicions(material, fitted.model, auc, explained)
-        extra = _leave_one_out(material, fitted, tested) if material.task.is_planned else {}
+        extra = extras(material.task, tested, judgement.rule)
+        extra |= _leave_one_out(material, fitted, tested) if material.task.is_planned else {}
         run.log_metrics({**judgement.metrics(), **extra})
         run.log_dict(judgement.graded(), GRADED)
         run.log_dict(

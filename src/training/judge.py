@@ -18,8 +18,12 @@ from .metrics.counts import encode
 BINARY = (
     "roc_auc",
     "average_precision",
+    "lift_at_5pct",
     "lift_at_10pct",
+    "lift_at_20pct",
+    "gain_at_5pct",
     "gain_at_10pct",
+    "gain_at_20pct",
     "capture_at_20pct",
     "log_loss",
     "brier",

@@ -6,6 +6,7 @@ from ...language.declarations import (
     Block,
     DaysSinceLast,
     Distinct,
+    FadingVisits,
     Feature,
     Fitted,
     GapMean,
@@ -41,6 +42,14 @@ BLOCK = Block(
                     unit="count",
                     family="bought it before",
                     words="bought it on {value} visits in {period}",
+                ),
+                Feature(
+                    "bought_fading",
+                    FadingVisits(fade=130),
+                    definition="visits with a purchase of the category, each counting half as much every 90 days",
+                    unit="count",
+                    family="bought it before",
+                    words="bought it {value} times, the latest counting most",
                 ),
                 Feature(
                     "bought_spend",

@@ -1,0 +1,57 @@
+"""Measures beside the judged ones, without intervals: parts of the Brier score, campaign profit, what lists offer."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pyarrow as pa
+
+from ..tasks.base import Task
+from .judge import lists_of
+from .material import Floats, target_of
+from .metrics import brier_parts, coverage_at_k, diversity_at_k, expected_maximum_profit, maximum_profit
+
+LIST = 10
+
+
+def extras(task: Task, rows: pa.Table, rule: str) -> dict[str, float]:
+    """Metrics by name (test.* of the model, baseline.test.* of the rule) on scored test rows.
+
+    For every task the decomposition of the Brier score; for churn the maximum profit of a retention campaign and its
+    expectation (EMPC), at default costs, with the shares to contact; for lists of offers their coverage and diversity.
+    """
+    target, probability = target_of(rows), np.asarray(rows["score"].to_numpy(), np.float64)
+    parts = brier_parts(target, probability)
+    found = {
+        "test.brier_reliability": parts.reliability,
+        "test.brier_resolution": parts.resolution,
+        "test.brier_uncertainty": parts.uncertainty,
+    }
+    scores = {"test": probability, "baseline.test": np.asarray(rows[f"{rule}:rank"].to_numpy(), np.float64)}
+    for prefix, score in scores.items():
+        if task.name == "churn":
+            found |= _profit(prefix, target, score)
+        if task.ranks_within:
+            found |= _variety(prefix, task, rows, score)
+    return {name: value for name, value in found.items() if math.isfinite(value)}
+
+
+def _profit(prefix: str, target: Floats, score: Floats) -> dict[str, float]:
+    best, expected = maximum_profit(target, score), expected_maximum_profit(target, score)
+    return {
+        f"{prefix}.maximum_profit": best.profit,
+        f"{prefix}.maximum_profit_share": best.share,
+        f"{prefix}.empc": expected.profit,
+        f"{prefix}.empc_share": expected.share,
+    }
+
+
+def _variety(prefix: str, task: Task, rows: pa.Table, score: Floats) -> dict[str, float]:
+    lists = lists_of(task, rows)
+    named = pa.array(rows[task.ranks_within].to_numpy(zero_copy_only=False)).dictionary_encode()
+    items = np.argsort(np.argsort(np.asarray(named.dictionary)))[named.indices.to_numpy()]  # codes in order of names
+    return {
+        f"{prefix}.coverage_at_{LIST}": coverage_at_k(items, score, lists, LIST),
+        f"{prefix}.diversity_at_{LIST}": diversity_at_k(items, score, lists, LIST),
+    }
