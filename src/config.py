@@ -85,7 +85,11 @@ class SplitConfig(Frozen):
 
 
 class LearnerConfig(Frozen):
-    """Hyperparameters of the boosted trees; the names are LightGBM's."""
+    """Hyperparameters of the boosted trees; the names are LightGBM's.
+
+    With `linear_penalty` boosting starts from a logistic regression with this L2 penalty (see `models.linear_start`):
+    worth a try where positives are few, then some 1,000 to 2,000. Without, it starts from the share of positives.
+    """
 
     num_leaves: Annotated[int, Field(ge=2, le=255)] = 10
     max_depth: Annotated[int, Field(ge=-1, le=32)] = 6
@@ -100,6 +104,7 @@ class LearnerConfig(Frozen):
     min_data_per_group: PositiveInt = 100
     max_cat_threshold: PositiveInt = 32
     early_stopping_rounds: PositiveInt = 50
+    linear_penalty: Annotated[float, Field(gt=0)] | None = None
 
 
 class IntRange(Frozen):

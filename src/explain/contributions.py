@@ -20,8 +20,10 @@ import pyarrow as pa
 from ..language.declarations import FeatureColumn
 from ..models.base import Floats
 from ..models.encoding import LEVELS, Profile
+from ..models.linear_start import LinearStart
 from .plain_trees import PlainTrees
 from .reasons import Reasons, values_as_text
+from .started_trees import StartedTrees
 from .tables import TablesDoNotApply, TopGroups, TreeTables
 
 CHUNK = 65_536  # rows that are encoded at once
@@ -30,7 +32,7 @@ _log = logging.getLogger(__name__)
 
 
 class ExplainedModel(Protocol):
-    """What is asked of a model: `models.classifier.BoostedClassifier` has it. Raw score = booster's + shift."""
+    """What is asked of a model: `models.classifier.BoostedClassifier` has it. Raw score: booster + start + shift."""
 
     @property
     def columns(self) -> tuple[FeatureColumn, ...]:
@@ -40,6 +42,11 @@ class ExplainedModel(Protocol):
     @property
     def booster(self) -> Any:
         """The lightgbm.Booster."""
+        ...
+
+    @property
+    def start(self) -> LinearStart | None:
+        """The logistic regression that boosting started from, if any."""
         ...
 
     @property
@@ -62,7 +69,7 @@ class Explainer:
 
     def __init__(self, model: ExplainedModel, trees: TreeTables | PlainTrees) -> None:
         self.model = model
-        self.trees = trees
+        self.trees = trees if model.start is None else StartedTrees(trees, model.start)
         families = [column.family or column.name for column in model.columns]
         self.groups = tuple(dict.fromkeys(families))
         self.group_of = np.array([self.groups.index(family) for family in families], np.int32)

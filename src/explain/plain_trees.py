@@ -31,13 +31,7 @@ class PlainTrees:
 
     def top_groups(self, X: Floats, groups: ArrayLike, k: int) -> TopGroups:
         """The k strongest groups of each row and the raw score; `groups` (p,) gives each feature's group id."""
-        contributions, score = self._explain(X)
-        members = Members.of(np.asarray(groups), np.arange(contributions.shape[1] - 1))
-        top = TopGroups.empty(len(X), k)
-        total = np.ascontiguousarray(contributions[:, :-1].T)
-        bias = contributions[0, -1] if len(X) else 0.0
-        write_top(total, score, bias, members, 0, len(X), top)
-        return top
+        return top_of(*self._explain(X), groups, k)
 
     def _explain(self, X: Floats) -> tuple[Floats, Floats]:
         contributions, score = self._predict(X, pred_contrib=True), self.raw_score(X)
@@ -50,3 +44,13 @@ class PlainTrees:
 
     def _predict(self, X: Floats, **kind: bool) -> Floats:
         return np.asarray(self.booster.predict(X, num_threads=self.threads or 0, **kind), np.float64)
+
+
+def top_of(contributions: Floats, score: Floats, groups: ArrayLike, k: int) -> TopGroups:
+    """The k strongest groups of each row of contributions (n, p + 1), with raw scores (n,)."""
+    members = Members.of(np.asarray(groups), np.arange(contributions.shape[1] - 1))
+    top = TopGroups.empty(len(score), k)
+    total = np.ascontiguousarray(contributions[:, :-1].T)
+    bias = contributions[0, -1] if len(score) else 0.0
+    write_top(total, score, bias, members, 0, len(score), top)
+    return top

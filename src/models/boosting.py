@@ -64,14 +64,14 @@ def dataset(
     *,
     weight: Floats | None = None,
     reference: lgb.Dataset | None = None,
-    prior_shift: float = 0.0,
+    start: Floats | float = 0.0,
     max_bin: int = 255,
 ) -> lgb.Dataset:
     """A LightGBM dataset of an encoded matrix (n, p) and a target (n,) of 0 and 1.
 
-    `reference` is the training dataset of which this is the validation. `prior_shift` is added to the raw scores
-    under which the validation loss is computed (see `BoostedClassifier`, negative_share). `max_bin` is the number of
-    steps that a number is cut into.
+    `reference` is the training dataset of which this is the validation. `start` are raw scores, one or (n,), to which
+    those of the trees are added (see `BoostedClassifier`: a linear start, sampled negatives); the model does not hold
+    them. `max_bin` is the number of steps that a number is cut into.
     """
     values = np.unique(target)
     if not set(values.tolist()) <= {0.0, 1.0}:
@@ -85,7 +85,7 @@ def dataset(
         label=target,
         weight=weight,
         reference=reference,
-        init_score=np.full(len(target), prior_shift) if prior_shift else None,
+        init_score=np.broadcast_to(start, len(target)).copy() if np.any(start) else None,
         feature_name=_safe_names(encoder.names),
         categorical_feature=list(encoder.categories),
         params={"feature_pre_filter": False, "max_bin": max_bin, "verbosity": -1},

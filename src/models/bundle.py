@@ -1,10 +1,10 @@
 """The bundle: a model as a folder of text and JSON that can be carried anywhere and verified.
 
-Files: model.txt (LightGBM), model.json (kind, hyperparameters), features.json (columns, vocabulary, training
-quantiles), calibration.json, scores.json (distribution of the raw scores in the calibration window), config.json (the
-project, resolved), task.json (free metadata: task, keys, horizon, run) and manifest.json (a checksum of each). No
-pickle, no code. Inside an MLflow model folder the bundle lies under `data/bundle`; `load_bundle` takes either folder,
-and needs no MLflow. `mlflow.pyfunc.load_model` calls `_load_pyfunc` here.
+Files: model.txt (LightGBM), linear_start.json (if boosting has one), model.json (kind, hyperparameters), features.json
+(columns, vocabulary, training quantiles), calibration.json, scores.json (distribution of the raw scores in the
+calibration window), config.json (the project, resolved), task.json (free metadata: task, keys, horizon, run) and
+manifest.json (a checksum of each). No pickle, no code. Inside an MLflow model folder the bundle lies under
+`data/bundle`; `load_bundle` takes either folder, and needs no MLflow. `mlflow.pyfunc.load_model` calls `_load_pyfunc` here.
 """
 
 from __future__ import annotations

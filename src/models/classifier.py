@@ -23,8 +23,10 @@ from . import boosting
 from .base import Floats, read_json, write_json
 from .calibration import FOLDS, Calibrator, entity_folds
 from .encoding import Encoder, Profile
+from .linear_start import LinearStart
 
 TREES, FEATURES, CALIBRATION, MODEL = "model.txt", "features.json", "calibration.json", "model.json"
+START = "linear_start.json"
 
 
 class BoostedClassifier:
@@ -34,6 +36,9 @@ class BoostedClassifier:
     share q multiplies the odds by 1 / q (King and Zeng, "Logistic regression in rare events data", 2001), so log(q) is
     added to every raw score, and to the bias of the contributions. Rows of validation, calibration and test are never
     sampled.
+
+    With `linear_penalty` in its config boosting starts from a logistic regression (`linear_start`), and the raw score
+    is the sum of both.
     """
 
     kind = "boosted_classifier"
@@ -58,6 +63,7 @@ class BoostedClassifier:
         self._encoder: Encoder | None = None
         self._text: str | None = None
         self._booster: lgb.Booster | None = None
+        self.start: LinearStart | None = None
 
     # -------------------------------------------------------------------------------- fitting
     def fit(
@@ -80,18 +86,17 @@ class BoostedClassifier:
         encoder = Encoder.fit(self.columns, table, self._stands_for(_vector(target)))
         matrix = encoder.encode(table)
         threads = boosting.threads_for(matrix.size, self.threads)
-        training = boosting.dataset(
-            encoder, matrix, _vector(target), weight=None if weight is None else _vector(weight)
-        )
+        weights = None if weight is None else _vector(weight)
+        start = linear_start(self.config, encoder, matrix, _vector(target), weights)
+        begin = 0.0 if start is None else start.raw_score(matrix)
+        training = boosting.dataset(encoder, matrix, _vector(target), weight=weights, start=begin)
         held_out = None
         if validation is not None:
-            held_out = boosting.dataset(
-                encoder,
-                encoder.encode(validation[0]),
-                _vector(validation[1]),
-                reference=training,
-                prior_shift=0.0 if sampled_validation else self.shift,
-            )
+            looked = encoder.encode(validation[0])
+            begin = 0.0 if start is None else start.raw_score(looked)
+            if not sampled_validation:
+                begin = begin + self.shift
+            held_out = boosting.dataset(encoder, looked, _vector(validation[1]), reference=training, start=begin)
         text = boosting.train(
             boosting.parameters(self.config, seed=self.seed, threads=threads),
             training,
@@ -100,7 +105,7 @@ class BoostedClassifier:
             patience=self.config.early_stopping_rounds,
             callbacks=callbacks,
         )
-        self._become(encoder, text)
+        self._become(encoder, text, start)
         return self
 
     def _stands_for(self, target: Floats) -> Floats:
@@ -113,8 +118,8 @@ class BoostedClassifier:
         other.calibrator = calibrator
         return other
 
-    def _become(self, encoder: Encoder, text: str) -> None:
-        self._encoder, self._text, self._booster = encoder, text, boosting.from_text(text)
+    def _become(self, encoder: Encoder, text: str, start: LinearStart | None) -> None:
+        self._encoder, self._text, self._booster, self.start = encoder, text, boosting.from_text(text), start
 
     # -------------------------------------------------------------------------------- what it is
     @property
@@ -126,7 +131,7 @@ class BoostedClassifier:
 
     @property
     def booster(self) -> lgb.Booster:
-        """The trees; their raw score lacks `shift`. ModelError before `fit`."""
+        """The trees; their raw score lacks `start` and `shift`. ModelError before `fit`."""
         if self._booster is None:
             raise ModelError("the model is not fitted yet")
         return self._booster
@@ -156,6 +161,8 @@ class BoostedClassifier:
         scores = np.empty(table.num_rows)
         for rows, matrix in self._chunks(table):
             scores[rows] = self.booster.predict(matrix, raw_score=True, num_threads=self.threads or 0)
+            if self.start is not None:
+                scores[rows] += self.start.raw_score(matrix)
         return np.asarray(scores + self.shift)
 
     def predict(self, table: pa.Table) -> Floats:
@@ -163,10 +170,16 @@ class BoostedClassifier:
         return self.calibrator.apply(self.raw_score(table))
 
     def contributions(self, table: pa.Table) -> Floats:
-        """Exact path-dependent SHAP values (n, p + 1) on the raw score; the last column is the bias, rows add up."""
+        """Exact SHAP values (n, p + 1) on the raw score; the last column is the bias, rows add up.
+
+        Path-dependent ones of the trees, to which the terms of a linear start are added.
+        """
         values = np.empty((table.num_rows, len(self.columns) + 1))
         for rows, matrix in self._chunks(table):
             values[rows] = self.booster.predict(matrix, pred_contrib=True, num_threads=self.threads or 0)
+            if self.start is not None:
+                values[rows, :-1] += self.start.contributions(matrix)
+                values[rows, -1] += self.start.intercept
         values[:, -1] += self.shift
         return values
 
@@ -177,11 +190,13 @@ class BoostedClassifier:
 
     # -------------------------------------------------------------------------------- on disk
     def save(self, folder: Path) -> None:
-        """Write model.txt, features.json, calibration.json and model.json into an existing folder."""
+        """Write model.txt, features.json, calibration.json, model.json and a linear start into an existing folder."""
         encoder = self.encoder
         (folder / TREES).write_text(str(self._text), encoding="utf-8")
         write_json(folder / FEATURES, encoder.to_json())
         write_json(folder / CALIBRATION, self.calibrator.to_json())
+        if self.start is not None:
+            write_json(folder / START, self.start.to_json())
         content = {
             "kind": self.kind,
             "learner": self.config.model_dump(mode="json"),
@@ -201,15 +216,28 @@ class BoostedClassifier:
             config = LearnerConfig.model_validate(content["learner"])
             share = float(content["negative_share"])
             model = cls(config, encoder.columns, seed=int(content["seed"]), threads=threads, negative_share=share)
+            start = None
+            if config.linear_penalty is not None:
+                start = LinearStart.from_json(read_json(folder / START))
         except (KeyError, TypeError, ValueError, ValidationError) as error:
-            raise ModelError(f"{MODEL} was written by another version of Rapport: {error}") from error
+            raise ModelError(f"{MODEL} or {START} was written by another version of Rapport: {error}") from error
         model.calibrator = Calibrator.from_json(read_json(folder / CALIBRATION))
         try:
             text = (folder / TREES).read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
             raise ModelError(f"{TREES} of the model is not readable: {error}; export or train it again") from error
-        model._become(encoder, text)
+        model._become(encoder, text, start)
         return model
+
+
+def linear_start(
+    config: LearnerConfig, encoder: Encoder, matrix: Floats, target: Floats, weight: Floats | None = None
+) -> LinearStart | None:
+    """The logistic regression that boosting starts from, fitted to an encoded matrix (n, p); None without a penalty."""
+    if config.linear_penalty is None or len(np.unique(target)) < 2:  # of one class only: boosting says what is wrong
+        return None
+    categories = {p: len(encoder.vocabulary[encoder.names[p]]) for p in encoder.categories}
+    return LinearStart.fit(matrix, target, categories=categories, penalty=config.linear_penalty, weight=weight)
 
 
 def out_of_fold_scores(

@@ -175,10 +175,13 @@ def _better(task: Task, gain: Interval, champion_metric: float, champion: Bundle
 
 
 def complexity(bundle: Bundle) -> tuple[int, int]:
-    """Number of features that the trees use, and number of their leaves."""
+    """Number of features that the model uses, and number of its leaves; a linear start counts a leaf a feature."""
     booster = bundle.model.booster
-    used = int((booster.feature_importance("split") > 0).sum())
-    return used, int(booster.feature_importance("split").sum()) + int(booster.num_trees())
+    splits = booster.feature_importance("split")
+    leaves = int(splits.sum()) + int(booster.num_trees())
+    if bundle.model.start is not None:
+        return len(bundle.model.columns), leaves + len(bundle.model.columns)
+    return int((splits > 0).sum()), leaves
 
 
 def _calibrated(ece: float, band: CalibrationBand) -> Gate:

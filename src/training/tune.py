@@ -31,6 +31,7 @@ from ..config import IntRange, LearnerConfig, TuningConfig
 from ..language.declarations import FeatureColumn
 from ..models import boosting
 from ..models.base import json_bytes
+from ..models.classifier import linear_start
 from ..models.encoding import Encoder
 from ..registry.tracking import process_name
 
@@ -99,7 +100,7 @@ def search(
     trial when it is done. Deterministic for a seed, unless the budget of seconds ends the search.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    prepared = [_Prepared.of(fold, columns, budget, seed) for fold in folds]
+    prepared = [_Prepared.of(fold, columns, learner, budget, seed) for fold in folds]
     space = _space(learner, budget, columns)
     study = _open(store, _key(prepared, learner, budget, space, seed))
     _revive(study, learner, space)
@@ -191,7 +192,9 @@ class _Prepared:
     digest: str
 
     @classmethod
-    def of(cls, fold: Fold, columns: Sequence[FeatureColumn], budget: TuningConfig, seed: int) -> _Prepared:
+    def of(
+        cls, fold: Fold, columns: Sequence[FeatureColumn], learner: LearnerConfig, budget: TuningConfig, seed: int
+    ) -> _Prepared:
         fit, fit_target = _sampled(fold.fit, fold.fit_target, budget.rows, seed)
         look, look_target = _sampled(fold.look, fold.look_target, budget.rows, seed)
         encoder = Encoder.fit(columns, fit)
@@ -199,8 +202,12 @@ class _Prepared:
         digest = hashlib.sha256()
         for array in (matrix, fit_target, looked, look_target):
             digest.update(np.ascontiguousarray(array).data)
-        training = boosting.dataset(encoder, matrix, fit_target, max_bin=budget.max_bin)
-        validation = boosting.dataset(encoder, looked, look_target, reference=training, max_bin=budget.max_bin)
+        start = linear_start(learner, encoder, matrix, fit_target)
+        begun, met = (0.0, 0.0) if start is None else (start.raw_score(matrix), start.raw_score(looked))
+        training = boosting.dataset(encoder, matrix, fit_target, start=begun, max_bin=budget.max_bin)
+        validation = boosting.dataset(
+            encoder, looked, look_target, reference=training, start=met, max_bin=budget.max_bin
+        )
         return cls(training, validation, matrix.size, digest.hexdigest())
 
     def measure(

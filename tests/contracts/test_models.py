@@ -37,6 +37,7 @@ class Case:
 
 
 LEARNER = LearnerConfig(n_estimators=25, learning_rate=0.2)
+STARTED = LEARNER.model_copy(update={"linear_penalty": 50.0})
 MODELS = {
     "boosted_classifier": Case(
         lambda: BoostedClassifier(LEARNER, COLUMNS, seed=1, threads=1), BoostedClassifier.load, LEARNER
@@ -45,6 +46,9 @@ MODELS = {
         lambda: BoostedClassifier(LEARNER, COLUMNS, seed=1, threads=1, negative_share=0.3),
         BoostedClassifier.load,
         LEARNER,
+    ),
+    "boosted_classifier from a linear start": Case(
+        lambda: BoostedClassifier(STARTED, COLUMNS, seed=1, threads=1), BoostedClassifier.load, STARTED
     ),
 }
 

@@ -116,6 +116,7 @@ class Averaged:
     """A model whose trees are averaged: tables do not apply."""
 
     columns = COLUMNS[:3]
+    start = None
     shift = -1.5
 
     def __init__(self) -> None:
