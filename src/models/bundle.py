@@ -4,7 +4,8 @@ Files: model.txt (LightGBM), linear_start.json (if boosting has one), model.json
 (columns, vocabulary, training quantiles), calibration.json, scores.json (distribution of the raw scores in the
 calibration window), config.json (the project, resolved), task.json (free metadata: task, keys, horizon, run) and
 manifest.json (a checksum of each). No pickle, no code. Inside an MLflow model folder the bundle lies under
-`data/bundle`; `load_bundle` takes either folder, and needs no MLflow. `mlflow.pyfunc.load_model` calls `_load_pyfunc` here.
+`data/bundle`; `load_bundle` takes either folder, and needs no MLflow. `mlflow.pyfunc.load_model` calls `_load_pyfunc`
+here.
 """
 
 from __future__ import annotations
