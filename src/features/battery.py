@@ -34,6 +34,7 @@ import pyarrow.compute as pc
 from ..config import TasksConfig
 from ..data.engine import DuckDBEngine, Engine
 from ..language.declarations import Block, Ratio
+from ..language.formulation import Formulation
 from ..language.moments import PerRow, Shared
 from ..language.parts import is_zero_without_events, outputs
 from ..language.population import compile_spine
@@ -110,11 +111,17 @@ class Built:
         return self.table.filter(pc.equal(self.table["cutoff"], pa.scalar(cutoff, pa.timestamp("us"))))
 
 
-def train(task: Task, blocks: Sequence[Block], company: Company, new: NewEngine = engine) -> Built:
+def train(
+    task: Task,
+    blocks: Sequence[Block],
+    company: Company,
+    new: NewEngine = engine,
+    formulation: Formulation | None = None,
+) -> Built:
     """The snapshot of many cutoffs, without targets; top values are learned at the first of them."""
     with new() as opened:
         data, cutoffs = company.dataset(opened), company.cutoffs
-        snapshots = Snapshots(data, task, blocks=blocks, learn_at=cutoffs[0])
+        snapshots = Snapshots(data, task, blocks=blocks, learn_at=cutoffs[0], formulation=formulation)
         if task.is_planned:
             spine = snapshots.planned(cutoffs[0], cutoffs[-1], with_target=False)
         else:
@@ -202,6 +209,10 @@ def assert_same_everywhere(
         other = train(task, blocks, company.with_tables(shuffled(company.tables)), partial(new, threads=3))
     where = f"{task.name}: shuffled rows, three threads, in {ELSEWHERE}"
     assert_equal(before.table, other.table, task, before.blocks, where)
+    for formulation in get_args(Formulation):
+        if not task.is_planned:
+            other = train(task, blocks, company, new, formulation)
+            assert_equal(before.table, other.table, task, before.blocks, f"{task.name}: {formulation}")
     with new() as opened:
         snapshots = Snapshots(company.dataset(opened), task, blocks=blocks, learned=before.learned)
         if not snapshots.plan.fitted:

@@ -8,7 +8,8 @@ training and the one cutoff of a nightly job. An Arrow snapshot has the task's k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -36,6 +37,7 @@ from ..language.declarations import (
     Visible,
 )
 from ..language.expressions import days, equal, ratio
+from ..language.formulation import Formulation, PlannedPart, plan_group
 from ..language.guards import refuse_foresight
 from ..language.moments import SPINE, Moment, PerRow, Shared, shift, with_edges
 from ..language.parts import Part, outputs
@@ -72,7 +74,8 @@ class Snapshots:
     """Builds the population and the features of one task from one data set.
 
     `learned` are the values stored with a model; without them they are learned at `learn_at`, the first training
-    cutoff, from what was visible then.
+    cutoff, from what was visible then. `formulation` is how the columns of many cutoffs are computed, where there is a
+    choice; without it, by what is cheaper.
     """
 
     def __init__(
@@ -84,8 +87,9 @@ class Snapshots:
         exclude: Sequence[str] = (),
         learned: Learned | None = None,
         learn_at: datetime | None = None,
+        formulation: Formulation | None = None,
     ) -> None:
-        self.data, self.task = data, task
+        self.data, self.task, self.formulation = data, task, formulation
         self.engine, self.tables, self.zone = data.engine, data.columns, data.config.zone
         self._blocks = _chosen(task, blocks)
         self.learned = dict(learned) if learned is not None else self._learn(self._blocks, learn_at)
@@ -167,20 +171,50 @@ class Snapshots:
         else:
             pieces = [spine.filter(pc.equal(spine["cutoff"], pa.scalar(c, pa.timestamp("us")))) for c in cutoffs]
             moments = [Shared(cutoff, self.zone) for cutoff in cutoffs]
-            table = pa.concat_tables([self._features_at(p, m) for p, m in zip(pieces, moments, strict=True)])
+            with self._reduced(cutoffs) as parts:
+                made = [self._features_at(p, m, parts) for p, m in zip(pieces, moments, strict=True)]
+            table = pa.concat_tables(made)
         table = table.sort_by("__row")
         kept = [name for name in spine.column_names if name != "__row"]
         return table.select([*kept, *(column.name for column in self.columns if column.name not in kept)])
 
-    def _features_at(self, spine: pa.Table, moment: Moment) -> pa.Table:
+    def formulated(self, cutoffs: Sequence[datetime]) -> list[PlannedPart]:
+        """How the columns of each group are computed for many cutoffs."""
+        plans: list[PlannedPart] = []
+        for group in self.plan.groups:
+            plans += plan_group(
+                group,
+                cutoffs,
+                self.zone,
+                self.tables,
+                first_event=self.data.first_event,
+                formulation=self.formulation,
+            )
+        return plans
+
+    @contextmanager
+    def _reduced(self, cutoffs: Sequence[datetime]) -> Iterator[Sequence[PlannedPart]]:
+        """The parts for many cutoffs, with what they read computed for a while."""
+        planned = self.formulated(cutoffs) if len(cutoffs) > 1 else []
+        steps = {step.name: step.query for part in planned for step in part.steps}
+        try:
+            for name, query in steps.items():
+                self.engine.materialise(name, query)
+            yield planned
+        finally:
+            for name in steps:
+                self.engine.drop(name)
+
+    def _features_at(self, spine: pa.Table, moment: Moment, planned: Sequence[PlannedPart] = ()) -> pa.Table:
         measures = [output.measure for group in self.plan.groups for output in outputs(group)]
         self._set_spine(self._with_fitted(spine, moment), measures)
-        return self.engine.arrow(self._features_query(moment))
+        parts = [part for each in planned for part in each.at(moment.cutoff)] if isinstance(moment, Shared) else []
+        return self.engine.arrow(self._features_query(moment, parts))
 
-    def _features_query(self, moment: Moment) -> exp.Select:
+    def _features_query(self, moment: Moment, parts: Sequence[Part] = ()) -> exp.Select:
         """The spine's rows with all features but the fitted ones, which the spine brings."""
         query = exp.select("s.*").from_(exp.to_table(SPINE).as_("s"))
-        parts = [
+        parts = parts or [
             part
             for group in self.plan.groups
             for part in compile_group(group, self._moment_for(group, moment), self.tables)

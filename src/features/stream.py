@@ -21,6 +21,7 @@ from ..language.compile import compile_together
 from ..language.declarations import Group, Pairs, Requirement, Seen, Visible
 from ..language.guards import refuse_foresight
 from ..language.moments import SPINE, Moment, Shared, shift
+from ..language.parts import Part
 from ..language.population import compile_seen
 from ..tasks.base import Task
 from .plan import Learned
@@ -182,7 +183,7 @@ class SnapshotStream(Snapshots):
             self._compute(name)
         return tree
 
-    def _features_query(self, moment: Moment) -> exp.Select:
+    def _features_query(self, moment: Moment, parts: Sequence[Part] = ()) -> exp.Select:
         return self._prepared(("features", moment), lambda: super(SnapshotStream, self)._features_query(moment))
 
     def _spine_query(self, target: Requirement | None, moment: Moment) -> exp.Select:

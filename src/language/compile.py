@@ -11,9 +11,9 @@ from sqlglot import exp
 
 from .declarations import Condition, Feature, Group, Requirement
 from .expressions import COMPARISONS, ZERO, equal, of_somebody
-from .loop import PLANS, part_of
+from .loop import loop_parts
 from .moments import Moment
-from .parts import Output, Part, is_zero_without_events, outputs
+from .parts import Part, is_zero_without_events, outputs
 from .sight import Columns, Sight
 
 
@@ -22,11 +22,7 @@ def compile_group(group: Group, moment: Moment, columns: Columns) -> list[Part]:
 
     `columns` are the columns of the tables at hand, by table. Keys without an event in sight have no row.
     """
-    sight = Sight(group, moment, columns)
-    shared: dict[tuple[str, ...], list[Output]] = {}
-    for output in outputs(group):
-        shared.setdefault(part_of(output.measure), []).append(output)
-    return [Part(sight.keys, tuple(members), PLANS[plan[0]](sight, members)) for plan, members in shared.items()]
+    return loop_parts(Sight(group, moment, columns), outputs(group))
 
 
 def compile_together(group: Group, moment: Moment, columns: Columns) -> exp.Select:

@@ -57,6 +57,11 @@ def of_somebody(keys: Sequence[str]) -> list[exp.Expression]:
     return [exp.Not(this=exp.Is(this=exp.column(key), expression=exp.Null())) for key in keys]
 
 
+def known(value: exp.Expression) -> exp.Expression:
+    """That a value is not missing."""
+    return exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
+
+
 def total(column: str, type_name: str) -> exp.Expression:
     """The sum of a column; that of floating-point numbers runs over decimals of six places, so that it is exact."""
     value = exp.column(column)

@@ -44,6 +44,7 @@ from .expressions import (
     div,
     equal,
     filtered,
+    known,
     number,
     plain,
     predicates,
@@ -52,7 +53,7 @@ from .expressions import (
     total,
     wide,
 )
-from .parts import Output, columns_of
+from .parts import Output, Part, columns_of
 from .sight import Sight
 
 SECONDS_A_DAY = "86400e0"
@@ -104,7 +105,7 @@ def _aggregate(sight: Sight, output: Output) -> exp.Expression:
         case Latest():
             value = exp.column(measure.column)
             order = exp.Struct(expressions=[exp.column("at"), value.copy()])
-            latest = filtered(exp.ArgMax(this=value, expression=order), [*seen, _known(value)])
+            latest = filtered(exp.ArgMax(this=value, expression=order), [*seen, known(value)])
             return plain(latest, sight.columns[sight.group.table][measure.column])
     raise TypeError(f"{type(measure).__name__} is not a direct aggregate")
 
@@ -135,7 +136,10 @@ def _visits(sight: Sight, members: Sequence[Output]) -> exp.Select:
     gap = exp.alias_(seconds(before, exp.column("at")), "gap")
     ranked = [] if not any(isinstance(measure, DaysSinceNthLast) for measure in measures) else [_nth_last(sight)]
     gaps = exp.select(*carried, "at", gap, *ranked).from_(visits.subquery("w")).subquery("g")
-    values = [output.named(_over_visits(sight, output)) for output in members]
+    values = [
+        output.named(over_visits(output, sight.since(output.measure, output.window), sight.cutoff()))
+        for output in members
+    ]
     return exp.select(*sight.keys, *values).from_(gaps).group_by(*sight.keys)
 
 
@@ -149,8 +153,9 @@ def _nth_last(sight: Sight) -> exp.Expression:
     return exp.alias_(rank, "nth")
 
 
-def _over_visits(sight: Sight, output: Output) -> exp.Expression:
-    seen, gap = sight.since(output.measure, output.window), exp.column("gap")
+def over_visits(output: Output, seen: Sequence[exp.Expression], cutoff: exp.Expression) -> exp.Expression:
+    """A measure of visits at `at`, each with the `gap` before it (and its number from the last one, `nth`)."""
+    gap = exp.column("gap")
     count, summed = filtered(exp.Count(this=gap), seen), filtered(exp.Sum(this=gap), seen)
     day = exp.Literal.number(SECONDS_A_DAY)
     match output.measure:
@@ -160,9 +165,9 @@ def _over_visits(sight: Sight, output: Output) -> exp.Expression:
             return div(ratio(summed, count), day)
         case DaysSinceNthLast(nth=nth):
             is_nth = equal(exp.column("nth"), exp.Literal.number(nth))
-            return days(filtered(exp.Max(this=exp.column("at")), [*seen, is_nth]), sight.cutoff())
+            return days(filtered(exp.Max(this=exp.column("at")), [*seen, is_nth]), cutoff)
         case FadingVisits(fade=fade):
-            age = exp.Neg(this=exp.paren(div(days(exp.column("at"), sight.cutoff()), exp.Literal.number(fade))))
+            age = exp.Neg(this=exp.paren(div(days(exp.column("at"), cutoff), exp.Literal.number(fade))))
             weight = exp.Round(this=exp.Mul(this=exp.Exp(this=age), expression=exp.Literal.number(FADING_UNIT)))
             weights = filtered(exp.Sum(this=exp.cast(weight, "bigint")), seen)
             return div(number(exp.Coalesce(this=weights, expressions=[ZERO.copy()])), exp.Literal.number(FADING_UNIT))
@@ -172,13 +177,7 @@ def _over_visits(sight: Sight, output: Output) -> exp.Expression:
             return div(number(filtered(exp.Max(this=gap), seen)), day)
         case GapSpread():
             squared = filtered(exp.Sum(this=exp.Mul(this=wide(gap), expression=gap)), seen)
-            scaled = exp.Sub(
-                this=exp.Mul(this=squared, expression=count),
-                expression=exp.Mul(this=wide(summed), expression=summed.copy()),
-            )
-            pairs = exp.Mul(this=count.copy(), expression=exp.paren(exp.Sub(this=count.copy(), expression=ONE.copy())))
-            enough = exp.GT(this=count.copy(), expression=ONE.copy())
-            return case_when(enough, div(exp.Sqrt(this=ratio(exp.paren(scaled), pairs)), day))
+            return spread(squared, summed, count)
         case GapShape():
             return _gamma_shape(gap, seen)
     raise TypeError(f"{type(output.measure).__name__} is not measured over visits")
@@ -208,6 +207,17 @@ def _gamma_shape(gap: exp.Expression, seen: Sequence[exp.Expression]) -> exp.Exp
     return case_when(exp.GT(this=count.copy(), expression=ONE.copy()), shape)
 
 
+def spread(squared: exp.Expression, summed: exp.Expression, count: exp.Expression) -> exp.Expression:
+    """The sample standard deviation in days of gaps in seconds, from whole numbers; missing for a single gap."""
+    scaled = exp.Sub(
+        this=exp.Mul(this=squared, expression=count),
+        expression=exp.Mul(this=wide(summed), expression=summed.copy()),
+    )
+    pairs = exp.Mul(this=count.copy(), expression=exp.paren(exp.Sub(this=count.copy(), expression=ONE.copy())))
+    enough = exp.GT(this=count.copy(), expression=ONE.copy())
+    return case_when(enough, div(exp.Sqrt(this=ratio(exp.paren(scaled), pairs)), exp.Literal.number(SECONDS_A_DAY)))
+
+
 def _distinct(sight: Sight, members: Sequence[Output]) -> exp.Select:
     """Each value reduced to its last time, and where new ones are asked for, to its first ever."""
     measures = [output.measure for output in members]
@@ -216,7 +226,7 @@ def _distinct(sight: Sight, members: Sequence[Output]) -> exp.Select:
     events = sight.events(measures, columns_of(measures[0]), whole_past=new)
     carried, at = [*sight.keys, *sight.edges(measures)], exp.column("at", "v")
     times = [exp.alias_(exp.Max(this=at), "at"), *([exp.alias_(exp.Min(this=at.copy()), "first_at")] if new else [])]
-    seen = exp.select(*carried, *times).from_(events).where(_known(exp.column(column)), *conditions(where))
+    seen = exp.select(*carried, *times).from_(events).where(known(exp.column(column)), *conditions(where))
     seen = seen.group_by(*carried, column)
     values = [output.named(filtered(exp.Count(this=exp.Star()), _seen_since(sight, output))) for output in members]
     return exp.select(*sight.keys, *values).from_(seen.subquery("d")).group_by(*sight.keys)
@@ -239,7 +249,7 @@ def _spread(sight: Sight, members: Sequence[Output]) -> exp.Select:
         output.named(filtered(exp.Count(this=exp.Star()), sight.within(output.measure, output.window)))
         for output in members
     ]
-    by_value = exp.select(*sight.keys, *counts).from_(events).where(_known(exp.column(column)))
+    by_value = exp.select(*sight.keys, *counts).from_(events).where(known(exp.column(column)))
     by_value = by_value.select(exp.column(column)).group_by(*sight.keys, column).subquery("b")
     values = [_of_counts(sight, output) for output in members]
     return exp.select(*sight.keys, *values).from_(by_value).group_by(*sight.keys)
@@ -287,16 +297,19 @@ def _share(sight: Sight, members: Sequence[Output]) -> exp.Select:
     events = sight.events(measures, columns_of(measure))
     total_of = _total(sight, measure.column)
     sums = [output.named(filtered(total_of.copy(), sight.within(measure, output.window))) for output in members]
-    named = exp.alias_(_known(exp.column(measure.of)), "__named")
+    named = exp.alias_(known(exp.column(measure.of)), "__named")
     by_value = exp.select(*sight.keys, named, *sums).from_(events).group_by(*sight.keys, measure.of).subquery("b")
     return exp.select(*sight.keys, *map(_largest_share, members)).from_(by_value).group_by(*sight.keys)
 
 
 def _largest_share(output: Output) -> exp.Expression:
-    value = exp.column(output.name, quoted=True)
-    positive = exp.GT(this=exp.Sum(this=value), expression=ZERO.copy())
-    largest = filtered(exp.Max(this=value.copy()), [exp.column("__named")])
-    return output.named(case_when(positive, ratio(largest, exp.Sum(this=value.copy()))))
+    return output.named(share_of_largest(exp.column(output.name, quoted=True), exp.column("__named")))
+
+
+def share_of_largest(sums: exp.Expression, is_named: exp.Expression) -> exp.Expression:
+    """The largest of the sums that have a name over all of them; missing where these are not positive."""
+    positive = exp.GT(this=exp.Sum(this=sums), expression=ZERO.copy())
+    return case_when(positive, ratio(filtered(exp.Max(this=sums.copy()), [is_named]), exp.Sum(this=sums.copy())))
 
 
 def _total(sight: Sight, column: str) -> exp.Expression:
@@ -308,10 +321,6 @@ def _column(measure: Measure) -> str:
     return measure.column
 
 
-def _known(value: exp.Expression) -> exp.Expression:
-    return exp.Not(this=exp.Is(this=value.copy(), expression=exp.Null()))
-
-
 PLANS: dict[str, Callable[[Sight, Sequence[Output]], exp.Select]] = {
     "direct": _direct,
     "visits": _visits,
@@ -319,3 +328,11 @@ PLANS: dict[str, Callable[[Sight, Sequence[Output]], exp.Select]] = {
     "spread": _spread,
     "share": _share,
 }
+
+
+def loop_parts(sight: Sight, members: Sequence[Output]) -> list[Part]:
+    """The parts at one moment: columns that can share one look at the events."""
+    shared: dict[tuple[str, ...], list[Output]] = {}
+    for output in members:
+        shared.setdefault(part_of(output.measure), []).append(output)
+    return [Part(sight.keys, tuple(some), PLANS[plan[0]](sight, some)) for plan, some in shared.items()]

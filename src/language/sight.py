@@ -1,4 +1,4 @@
-"""Which events a measure may see: every time condition of the project is written in this module.
+"""Which events a measure may see: every time condition of the project is written here, or in `pieces`.
 
 A `Sight` stands for the events of one table and key at one moment. With a `Shared` moment, the cutoff and the edges
 of windows are literals; with `PerRow`, events are joined to the spine and carry its cutoff and edges along.
@@ -27,6 +27,13 @@ def edges_needed(measures: Sequence[Measure]) -> list[int]:
     """Offsets in days from the cutoff that the measures look at: negative ones into the past."""
     past = {-window for measure in measures for window in measure.last if window is not None}
     return sorted(past | {measure.ahead for measure in measures if measure.ahead is not None})
+
+
+def source_of(group: Group, columns: Columns) -> str:
+    """The table to read: everybody's, where the key names nobody and the tables at hand are one bucket's."""
+    everybody = whole(group.table)
+    names_somebody = any(key in ENTITY_DOMAINS for key in group.key)
+    return group.table if names_somebody or everybody not in columns else everybody
 
 
 class Sight:
@@ -59,7 +66,7 @@ class Sight:
     def events(self, measures: Sequence[Measure], needed: set[str], *, whole_past: bool = False) -> exp.Subquery:
         """The events that any of the measures may see; with `whole_past`, not cut at the longest window."""
         table = self.columns[self.group.table]
-        event = exp.to_table(self._source()).as_("e")
+        event = exp.to_table(source_of(self.group, self.columns)).as_("e")
         at = "at" if "at" in table else "known_at"
         selected = [exp.alias_(exp.column(at, "e"), "at")]
         selected += [exp.column(name, "e") for name in sorted(needed - {"at", *self.keys})]
@@ -72,12 +79,6 @@ class Sight:
         else:
             query = exp.select(*(exp.column(key, "e") for key in self.keys), *selected).from_(event)
         return query.where(*self._visible(measures, table, whole_past)).subquery("v")
-
-    def _source(self) -> str:
-        """The table to read: everybody's, where the key names nobody and the tables at hand are one bucket's."""
-        everybody = whole(self.group.table)
-        names_somebody = any(key in ENTITY_DOMAINS for key in self.group.key)
-        return self.group.table if names_somebody or everybody not in self.columns else everybody
 
     def _join(self, query: exp.Select, event: exp.Expression) -> exp.Select:
         """The spine's keys joined to their events: directly, or through the products that a campaign offers."""

@@ -1,11 +1,11 @@
-"""Hand-made events, and a measure computed over them in both formulations of the compiler."""
+"""Hand-made events, and a measure computed over them in every formulation of the compiler."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 import pyarrow as pa
@@ -13,10 +13,12 @@ import pyarrow as pa
 from rapport.data.engine import DuckDBEngine
 from rapport.language.compile import compile_group
 from rapport.language.declarations import Feature, Group, Measure
+from rapport.language.formulation import plan_group
 from rapport.language.moments import SPINE, PerRow, Shared, with_edges
-from rapport.language.parts import is_zero_without_events, outputs
+from rapport.language.parts import Part, is_zero_without_events, outputs
 from rapport.language.sight import edges_needed
 
+How = Literal["loop", "segments", "per row"]
 UTC = ZoneInfo("UTC")
 TIME = pa.timestamp("us")
 MONEY = pa.decimal128(18, 6)
@@ -58,7 +60,7 @@ def measured(
     cutoffs: Sequence[datetime],
     *,
     zone: ZoneInfo = UTC,
-    shared: bool = True,
+    how: How = "loop",
     keys: Sequence[int] = (1,),
     key: str = "customer_id",
 ) -> dict[tuple[Any, datetime], dict[str, Any]]:
@@ -72,8 +74,14 @@ def measured(
     columns = {"events": engine.columns("events")}
     empty = {o.name: 0 if is_zero_without_events(o.measure) else None for o in outputs(group)}
     found = {(k, cutoff): dict(empty) for k in keys for cutoff in cutoffs}
-    if shared:
+    parts: list[tuple[datetime | None, Part]]
+    if how == "loop":
         parts = [(c, part) for c in cutoffs for part in compile_group(group, Shared(c, zone), columns)]
+    elif how == "segments":
+        planned = plan_group(group, cutoffs, zone, columns, formulation="segments")
+        for step in (step for each in planned for step in each.steps):
+            engine.materialise(step.name, step.query)
+        parts = [(c, part) for c in cutoffs for each in planned for part in each.at(c)]
     else:
         rows = [(k, cutoff) for k in keys for cutoff in cutoffs]
         spine = pa.table({key: [k for k, _ in rows], "cutoff": pa.array([c for _, c in rows], TIME)})
@@ -88,10 +96,10 @@ def measured(
 
 
 def one(engine: DuckDBEngine, table: pa.Table, measure: Measure, cutoff: datetime, **options: Any) -> Any:
-    """The value of one measure of customer 1; both formulations are asked and must agree."""
-    answers = []
-    for shared in (True, False):
-        (row,) = measured(engine, table, {"m": measure}, [cutoff], shared=shared, **options).values()
-        answers.append(list(row.values()) if len(row) > 1 else next(iter(row.values())))
-    assert answers[0] == answers[1], f"shared {answers[0]}, per row {answers[1]}"
-    return answers[0]
+    """The value of one measure of customer 1; all formulations are asked and must agree."""
+    answers = {}
+    for how in get_args(How):
+        (row,) = measured(engine, table, {"m": measure}, [cutoff], how=how, **options).values()
+        answers[how] = list(row.values()) if len(row) > 1 else next(iter(row.values()))
+    assert answers["loop"] == answers["segments"] == answers["per row"], str(answers)
+    return answers["loop"]

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from typing import get_args
 
 import pyarrow as pa
 import pytest
-from language.bench import day, events, measured, moment, one
+from language.bench import How, day, events, measured, moment, one
 
 from rapport.data.engine import DuckDBEngine
 from rapport.language.declarations import (
@@ -200,29 +201,29 @@ EVERY = {
 ZERO = {"count", "visits", "sum", "distinct", "fading"}
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_without_events_counts_are_zero_and_all_else_is_missing(engine: DuckDBEngine, shared: bool) -> None:
+@pytest.mark.parametrize("how", get_args(How))
+def test_without_events_counts_are_zero_and_all_else_is_missing(engine: DuckDBEngine, how: How) -> None:
     later = events({"at": day(101), "amount": 1})
     for table in (later, later.slice(0, 0)):
-        (row,) = measured(engine, table, EVERY, [NOW], shared=shared).values()
+        (row,) = measured(engine, table, EVERY, [NOW], how=how).values()
         assert row == {f"{name}_life": 0 if name in ZERO else None for name in EVERY}
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_one_event(engine: DuckDBEngine, shared: bool) -> None:
+@pytest.mark.parametrize("how", get_args(How))
+def test_one_event(engine: DuckDBEngine, how: How) -> None:
     table = events({"at": day(90), "amount": "2.5", "order_id": "a", "product": "tea", "line": "food"})
-    (row,) = measured(engine, table, EVERY, [NOW], shared=shared).values()
+    (row,) = measured(engine, table, EVERY, [NOW], how=how).values()
     told = {"count": 1, "visits": 1, "sum": 2.5, "distinct": 1, "fading": round(math.exp(-1 / 3), 6), "mean": 2.5}
     told |= {"largest": 2.5, "last": 10.0, "first": 10.0, "nth": 10.0, "share": 1.0, "latest": "tea"}
     assert row == {f"{name}_life": told.get(name) for name in EVERY}
 
 
-@pytest.mark.parametrize("shared", [True, False])
-def test_events_without_an_owner_belong_to_nobody(engine: DuckDBEngine, shared: bool) -> None:
+@pytest.mark.parametrize("how", get_args(How))
+def test_events_without_an_owner_belong_to_nobody(engine: DuckDBEngine, how: How) -> None:
     table = events({"at": day(90), "customer_id": None}, {"at": day(91)})
-    (row,) = measured(engine, table, {"n": Count(), "v": Visits()}, [NOW], shared=shared).values()
+    (row,) = measured(engine, table, {"n": Count(), "v": Visits()}, [NOW], how=how).values()
     assert row == {"n_life": 1, "v_life": 1}
 
 
 def test_an_empty_spine_gives_no_row(engine: DuckDBEngine) -> None:
-    assert measured(engine, ROWS, EVERY, [], shared=False) == {}
+    assert measured(engine, ROWS, EVERY, [], how="per row") == {}

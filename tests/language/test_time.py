@@ -150,7 +150,7 @@ def test_edges_of_many_cutoffs() -> None:
 def test_cutoffs_of_one_key_do_not_mix(engine: DuckDBEngine, measure: Measure) -> None:
     table = events(*({"at": day(n * 7)} for n in range(30)))
     cutoffs = [day(20), day(100.5), day(101), day(400)]
-    together = measured(engine, table, {"m": measure}, cutoffs, shared=False)
+    together = measured(engine, table, {"m": measure}, cutoffs, how="per row")
     for cutoff in cutoffs:
         alone = measured(engine, table, {"m": measure}, [cutoff])
         assert together[1, cutoff] == alone[1, cutoff]

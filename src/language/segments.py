@@ -1,0 +1,256 @@
+"""Segments: events reduced once, for many cutoffs, to a row for each key and piece of time; windows are sums of pieces.
+
+A part consists of steps, each a table that is computed once from the events or from the step before, and of a query for
+each cutoff that reads the last of them. Counts, sums, least and largest values are exact, so the pieces add up to the
+same bits as a look at the events themselves.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from sqlglot import exp
+
+from .declarations import (
+    Count,
+    DaysSinceFirst,
+    DaysSinceLast,
+    Distinct,
+    Largest,
+    Latest,
+    Mean,
+    Measure,
+    Sum,
+    TopShare,
+)
+from .expressions import ZERO, conditions, days, filtered, known, number, plain, predicates, ratio, total
+from .loop import share_of_largest
+from .moments import timestamp
+from .parts import Output, Part, columns_of
+from .pieces import PIECE, Pieces
+
+
+@dataclass(frozen=True)
+class Step:
+    """A table that is computed before the queries of the cutoffs are asked."""
+
+    name: str
+    query: exp.Select
+
+    @classmethod
+    def of(cls, query: exp.Select) -> Step:
+        """The step of a query; the same query has the same name."""
+        return cls(f"reduced_{hashlib.md5(query.sql().encode(), usedforsecurity=False).hexdigest()}", query)
+
+    @property
+    def table(self) -> exp.Table:
+        """The step's table."""
+        return exp.to_table(self.name)
+
+
+@dataclass(frozen=True)
+class Segments:
+    """Steps, in the order in which they are computed, and for each cutoff the parts that read them."""
+
+    steps: tuple[Step, ...]
+    parts: Mapping[datetime, tuple[Part, ...]]
+
+
+Merge = Callable[[exp.Expression], exp.Expression]
+Get = Callable[[str], exp.Expression]
+Value = Callable[[Get, datetime], exp.Expression]
+"""A measure at a cutoff, from a function that gives each of its atoms, merged over the pieces of its window."""
+
+
+class Atoms:
+    """What is summed, or kept as least or largest, for each key and piece; what is asked for twice is kept once."""
+
+    def __init__(self) -> None:
+        self._kept: dict[str, tuple[str, exp.Expression, Merge]] = {}
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def add(self, aggregate: exp.Expression, merge: Merge) -> str:
+        """The column that holds an aggregate of events; `merge` makes one value of those of several pieces."""
+        return self._kept.setdefault(aggregate.sql(), (f"__a{len(self._kept)}", aggregate, merge))[0]
+
+    def columns(self) -> list[exp.Expression]:
+        """The aggregates, each under its name."""
+        return [exp.alias_(aggregate, name) for name, aggregate, _ in self._kept.values()]
+
+    def merged(self, name: str, column: str | None = None) -> exp.Expression:
+        """What an atom's values in several rows come to; they may lie in a column of another name."""
+        (merge,) = (merge for own, _, merge in self._kept.values() if own == name)
+        return merge(exp.column(column or name))
+
+
+def summed(value: exp.Expression) -> exp.Expression:
+    """The sum."""
+    return exp.Sum(this=value)
+
+
+def largest(value: exp.Expression) -> exp.Expression:
+    """The largest value."""
+    return exp.Max(this=value)
+
+
+def smallest(value: exp.Expression) -> exp.Expression:
+    """The smallest value."""
+    return exp.Min(this=value)
+
+
+def reduced(rows: exp.Expression, by: Sequence[str], aggregates: Sequence[exp.Expression]) -> Step:
+    """The step that reduces rows by some columns."""
+    return Step.of(exp.select(*by, *aggregates).from_(rows).group_by(*by))
+
+
+def from_pieces(
+    pieces: Pieces,
+    step: Step,
+    atoms: Atoms,
+    values: Sequence[tuple[Output, Value]],
+    cutoff: datetime,
+    visible: Sequence[exp.Expression],
+) -> Part:
+    """The part that merges a step's visible rows over the pieces of each window."""
+    keys, columns = pieces.group.key, []
+    for member, value in values:
+        seen = pieces.since(cutoff, member.window)
+
+        def get(name: str, seen: Sequence[exp.Expression] = seen) -> exp.Expression:
+            return filtered(atoms.merged(name), seen)
+
+        columns.append(member.named(value(get, cutoff)))
+    query = exp.select(*keys, *columns).from_(step.table).where(*visible).group_by(*keys)
+    return Part(keys, tuple(member for member, _ in values), query)
+
+
+# ------------------------------------------------------------------------------------------- direct measures
+def direct(pieces: Pieces, members: Sequence[Output]) -> Segments:
+    """Aggregates of events, straight from the pieces."""
+    atoms = Atoms()
+    values = [(m, value_of(pieces, atoms, m.measure, conditions(m.measure.where))) for m in members]
+    needed = {name for member in members for name in columns_of(member.measure)}
+    step = reduced(pieces.events(needed), [*pieces.group.key, *pieces.carried], atoms.columns())
+    parts = {c: (from_pieces(pieces, step, atoms, values, c, pieces.visible(c)),) for c in pieces.cutoffs.edges}
+    return Segments((step,), parts)
+
+
+def value_of(pieces: Pieces, atoms: Atoms, measure: Measure, where: Sequence[exp.Expression]) -> Value:
+    """How a direct measure of the events that meet some conditions is put together from atoms."""
+
+    def atom(aggregate: exp.Expression, merge: Merge, *more: exp.Expression) -> str:
+        return atoms.add(filtered(aggregate, [*where, *more]), merge)
+
+    match measure:
+        case Count():
+            count = atom(exp.Count(this=exp.Star()), summed)
+            return lambda get, _: whole_number(get(count))
+        case Sum(column=column):
+            sum_ = atom(total(column, pieces.types[column]), summed)
+            return lambda get, _: number(exp.Coalesce(this=get(sum_), expressions=[ZERO.copy()]))
+        case Mean(column=column):
+            sum_ = atom(total(column, pieces.types[column]), summed)
+            count = atom(exp.Count(this=exp.column(column)), summed)
+            return lambda get, _: ratio(get(sum_), get(count))
+        case Largest(column=column):
+            most = atom(largest(exp.column(column)), largest)
+            return lambda get, _: number(get(most))
+        case DaysSinceLast():
+            last = atom(largest(exp.column("at")), largest)
+            return lambda get, cutoff: days(get(last), timestamp(cutoff))
+        case DaysSinceFirst():
+            first = atom(smallest(exp.column("at")), smallest)
+            return lambda get, cutoff: days(get(first), timestamp(cutoff))
+        case Latest(column=column):
+            value = exp.column(column)
+            time = atom(largest(exp.column("at")), largest, known(value))
+            latest = atom(_at_last(exp.column("at"))(value), _at_last(exp.column(time)), known(value))
+            return lambda get, _: plain(get(latest), pieces.types[column])
+    raise TypeError(f"{type(measure).__name__} is not put together from pieces")
+
+
+def _at_last(time: exp.Expression) -> Merge:
+    """The value at the last time; among equal times the largest value."""
+
+    def merge(value: exp.Expression) -> exp.Expression:
+        return exp.ArgMax(this=value, expression=exp.Struct(expressions=[time.copy(), value.copy()]))
+
+    return merge
+
+
+def whole_number(value: exp.Expression) -> exp.Expression:
+    """A sum of counts as a count."""
+    return exp.cast(exp.Coalesce(this=value, expressions=[ZERO.copy()]), "bigint")
+
+
+# ------------------------------------------------------------------------------------------- measures of values
+def by_value(pieces: Pieces, members: Sequence[Output], column: str, where: Sequence[exp.Expression]) -> Segments:
+    """Measures of the values of one column: how many there are, the share of the largest, and those of single values.
+
+    Events that meet the conditions are reduced to key and value, with a column for each sum, window and cutoff; where
+    there are sums, over their pieces.
+    """
+    keys, needed = pieces.group.key, {column, *(name for member in members for name in columns_of(member.measure))}
+    values = _Values(pieces, column)
+    finals = {cutoff: [m.named(values.of(m, cutoff)) for m in members] for cutoff in pieces.cutoffs.edges}
+    grouped = [*keys, column]
+    rows: exp.Expression = exp.select("*").from_(pieces.events(needed)).where(*where).subquery("w")
+    steps = []
+    if len(values.atoms):
+        steps.append(reduced(rows, [*grouped, *pieces.carried], values.atoms.columns()))
+        rows = steps[0].table
+    steps.append(reduced(rows, grouped, [exp.alias_(value, name) for name, value in values.wide.items()]))
+    parts = {}
+    for cutoff, columns in finals.items():
+        query = exp.select(*keys, *columns).from_(steps[-1].table).group_by(*keys)
+        parts[cutoff] = (Part(keys, tuple(members), query),)
+    return Segments(tuple(steps), parts)
+
+
+class _Values:
+    """The columns of a table with one row for each key and value, as the measures ask for them."""
+
+    def __init__(self, pieces: Pieces, column: str) -> None:
+        self.pieces, self.column, self.atoms = pieces, column, Atoms()
+        self.wide: dict[str, exp.Expression] = {}
+
+    def of(self, member: Output, cutoff: datetime) -> exp.Expression:
+        """A measure at a cutoff."""
+        measure, value = member.measure, exp.column(self.column)
+        if isinstance(measure, Distinct):
+            return filtered(exp.Count(this=exp.Star()), [known(value), self._seen(cutoff, member.window)])
+        if isinstance(measure, TopShare):
+            summed_ = self.atoms.add(total(measure.column, self.pieces.types[measure.column]), summed)
+            return share_of_largest(exp.column(self._sum(summed_, cutoff, member.window)), known(value))
+        (single,) = (part for part in predicates(measure.where) if part.column == self.column)
+        (test,) = conditions(single)
+        of_value = value_of(self.pieces, self.atoms, measure, [])
+
+        def get(name: str) -> exp.Expression:
+            return filtered(self.atoms.merged(name, self._sum(name, cutoff, member.window)), [test])
+
+        return of_value(get, cutoff)
+
+    def _sum(self, atom: str, cutoff: datetime, window: int | None) -> str:
+        """The column of an atom, merged over the pieces of a window."""
+        seen = [*self.pieces.visible(cutoff), *self.pieces.since(cutoff, window)]
+        name = f"{atom}_{'life' if window is None else window}_{self.pieces.cutoffs.number(cutoff)}"
+        self.wide[name] = filtered(self.atoms.merged(atom), seen)
+        return name
+
+    def _seen(self, cutoff: datetime, window: int | None) -> exp.Expression:
+        """That a value was seen in a window: by a bit for each of its pieces, else by the last one at each cutoff."""
+        pieces, piece = self.pieces, exp.column(PIECE)
+        if pieces.fits_a_mask:
+            self.wide["__pieces"] = exp.BitwiseOrAgg(this=pieces.bit(piece))
+            mask = exp.Literal.number(pieces.mask(cutoff, window))
+            common = exp.paren(exp.BitwiseAnd(this=exp.column("__pieces"), expression=mask))
+            return exp.NEQ(this=common, expression=ZERO.copy())
+        last = f"__last_{pieces.cutoffs.number(cutoff)}"
+        self.wide[last] = filtered(largest(piece), pieces.visible(cutoff))
+        return known(exp.column(last)) if window is None else pieces.after(exp.column(last), cutoff, window)
