@@ -1,4 +1,4 @@
-"""Made-up purchases and interactions for benchmarks/features.py: three years, in order of time, as a log is appended to.
+"""Made-up purchases and interactions for benchmarks/features.py: three years, in order of time, as a log grows.
 
 Customers differ in how often they buy (heavy-tailed), come and leave within the three years, and have a category that
 they prefer. Times are whole seconds, amounts whole cents.
