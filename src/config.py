@@ -312,6 +312,7 @@ class Config(Frozen):
     sources: dict[str, str]
     tables: dict[str, TableMapping]
     tasks: TasksConfig = TasksConfig()
+    fairness: tuple[str, ...] = Field((), description="attributes of customers by which every model is looked at")
     scoring: ScoringConfig = ScoringConfig()
     engine: Literal["duckdb", "spark"] = Field("duckdb", description="what computes features")
     spark: SparkConfig = SparkConfig()

@@ -35,15 +35,32 @@ def review(config_path: Path, task: str, model: str, ids: tuple[str, ...], as_js
 @click.option("--id", "entity", required=True, help="The customer or prospect.")
 @click.option("--model", default="champion", help="Alias or version.")
 @click.option("--as-of", type=DAY, help="Local date; default: as in `score`.")
+@click.option("--set", "settings", multiple=True, metavar="FEATURE=VALUE", help="What if it were so? May be repeated.")
+@click.option("--curve", "curves", multiple=True, metavar="FEATURE", help="The score over the values of a feature.")
+@click.option("--picture", type=click.Path(path_type=Path), help="Draw the curves to a .png or .svg.")
+@click.option("--interaction", "pairs", multiple=True, metavar="FIRST,SECOND", help="What two features do together.")
 @JSON
-def explain(config_path: Path, task: str, entity: str, model: str, as_of: datetime | None, as_json: bool) -> None:
-    """Say why one customer has his score."""
-    from . import reviewing
+def explain(
+    config_path: Path,
+    task: str,
+    entity: str,
+    model: str,
+    as_of: datetime | None,
+    settings: tuple[str, ...],
+    curves: tuple[str, ...],
+    picture: Path | None,
+    pairs: tuple[str, ...],
+    as_json: bool,
+) -> None:
+    """Say why one customer has his score, and what it would be with other values."""
+    from . import explaining
 
     console, config = Console(as_json=as_json), load_config(config_path)
     config.task(task)
-    found = reviewing.explain(config, task, entity, model, None if as_of is None else as_of.date(), console)
-    console.result(found, reviewing.as_text(found))
+    asked = explaining.Asked(settings, curves, picture, pairs)
+    day = None if as_of is None else as_of.date()
+    found = explaining.explain(config, task, entity, model, day, asked, console)
+    console.result(found, explaining.as_text(found, config.currency))
 
 
 @command

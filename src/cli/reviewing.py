@@ -1,34 +1,25 @@
-"""`rapport review`, `explain`, `approve` and `reject`: the page of a version, one customer's reasons, the decision."""
+"""`rapport review`, `approve` and `reject`: the page of a version, and the decision about it."""
 
 from __future__ import annotations
 
-import difflib
+import hashlib
 from collections.abc import Sequence
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal
 
-import pyarrow as pa
-import pyarrow.compute as pc
-
 from ..config import Config
-from ..data.ingest import open_dataset
-from ..errors import DataError, ModelError
-from ..explain.contributions import explainer
-from ..explain.review import Customer, Decision, Review
-from ..features.snapshot import Snapshots
-from ..models.bundle import Bundle
+from ..explain.card import model_card
+from ..explain.review import Decision, Review
 from ..registry.tracking import artifact_text, reopen
 from ..registry.versions import load, resolve, tag_version, version_tags
-from ..scoring.job import define_job
-from ..tasks import declare
-from ..training.record import REVIEW
-from ..training.story import customers_of
+from ..training.record import CARD, REVIEW
 from .console import Console
-from .run import write_review
+from .explaining import find_customer
+from .run import REPORTS, write_review
 
-NEAREST = 5
+DECIDED = "decided"  # the pages on which decisions were taken
 
 
 def write_page(config: Config, name: str, which: str, ids: Sequence[str], console: Console) -> Path:
@@ -37,7 +28,7 @@ def write_page(config: Config, name: str, which: str, ids: Sequence[str], consol
     if ids:
         bundle = load(config, name, which, threads=config.threads)
         review = review.with_customers(
-            [_customer(config, name, bundle, entity, None, console)[0] for entity in dict.fromkeys(ids)]
+            [find_customer(config, name, bundle, entity, None, console).customer() for entity in dict.fromkeys(ids)]
         )
     return write_review(config, name, review)
 
@@ -49,79 +40,38 @@ def stored_review(config: Config, name: str, which: str) -> Review:
     tags = version_tags(config, name, str(found.version))
     if tags.get("review") in ("approved", "rejected"):
         state: Any = tags["review"]
-        decision = Decision(state, tags["review.by"], tags["review.at"], tags.get("review.note", ""))
+        note, page = tags.get("review.note", ""), tags.get("review.page_sha256", "")
+        decision = Decision(state, tags["review.by"], tags["review.at"], note, page)
         review = review.with_decision(decision)
     return replace(review, provenance=replace(review.provenance, version=str(found.version)))
 
 
 def decide(config: Config, name: str, version: str, state: Literal["approved", "rejected"], by: str, note: str) -> Path:
-    """Write a decision to the version's tags, and the page that shows it."""
+    """Write a decision to the version's tags with the checksum of the page it was taken on; the page that shows it.
+
+    That page is kept below `decided`, and the model card of the run is written anew.
+    """
     found = resolve(config, name, version)
-    at = datetime.now(UTC).isoformat(timespec="seconds")
-    tags = {"review": state, "review.by": by, "review.at": at, "review.note": note}
+    read = _page_read(config, name, str(found.version), str(found.run_id))
+    tags = {
+        "review": state,
+        "review.by": by,
+        "review.at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "review.note": note,
+        "review.page_sha256": hashlib.sha256(read).hexdigest(),
+    }
+    kept = config.home / REPORTS / config.name / DECIDED / f"{name}_v{found.version}_{state}.html"
+    kept.parent.mkdir(parents=True, exist_ok=True)
+    kept.write_bytes(read)
     tag_version(config, name, str(found.version), tags)
-    return write_review(config, name, stored_review(config, name, str(found.version)))
+    review = stored_review(config, name, str(found.version))
+    reopen(config, str(found.run_id)).log_text(model_card(review), CARD)
+    return write_review(config, name, review)
 
 
-def explain(config: Config, name: str, entity: str, which: str, as_of: date | None, console: Console) -> dict[str, Any]:
-    """One customer's scores with their reasons, as plain values."""
-    bundle = load(config, name, which, threads=config.threads)
-    customer, moment = _customer(config, name, bundle, entity, as_of, console)
-    scores = [
-        {
-            "label": score.label,
-            "score": score.probability,
-            "percentile": score.percentile,
-            "raw_score": score.raw,
-            "base": score.base,
-            "reasons": [vars(reason) for reason in score.reasons],
-        }
-        for score in customer.scores[:10]
-    ]
-    return {"task": name, "entity_id": entity, "as_of": moment, "model_version": bundle.version, "scores": scores}
-
-
-def as_text(found: dict[str, Any]) -> str:
-    """The explanation for a terminal."""
-    lines = [f"{found['task']} of {found['entity_id']} as of {found['as_of']} (model version {found['model_version']})"]
-    for score in found["scores"]:
-        label = f"{score['label']}: " if score["label"] else ""
-        lines.append(f"{label}{score['score']:.1%}, higher than {score['percentile']:.0f} % of all")
-        for reason in score["reasons"]:
-            effect = "raises" if reason["contribution"] > 0 else "lowers"
-            lines.append(f"  {effect} it ({reason['without']:.1%} without): {reason['words']}")
-    return "\n".join(lines)
-
-
-def _customer(
-    config: Config, name: str, bundle: Bundle, entity: str, as_of: date | None, console: Console
-) -> tuple[Customer, str]:
-    """One customer's scores as of a day, computed now, and that day."""
-    with console.step("explain"):
-        data = open_dataset(config, progress=console.say)
-        settings = config.task(name)
-        task = declare(name, settings)
-        job = define_job(data, task, settings, bundle, as_of)
-        learned = {key: tuple(values) for key, values in bundle.metadata.get("learned", {}).items()}
-        snapshots = Snapshots(data, task, blocks=settings.blocks, learned=learned)
-        spine = snapshots.to_score(job.cutoff)
-        known = spine[task.entity].cast(pa.string())
-        spine = spine.filter(pc.equal(known, entity))
-        if spine.num_rows == 0:
-            raise DataError(
-                f"{name}: '{entity}' is not among the {len(known):,} who are scored as of {job.as_of} "
-                f"({task.population_text}); close to it: {', '.join(_nearest(entity, known))}"
-            )
-        rows = snapshots.features(spine)
-        model, distribution = bundle.model, bundle.distribution
-        if distribution is None:
-            raise ModelError(f"the model of {name} was saved without its distribution of scores; train it again")
-        why = explainer(model, rows, threads=config.threads)
-        (customer,) = customers_of(task, why, model, rows, distribution, config.currency)
-    return customer, job.as_of.isoformat()
-
-
-def _nearest(entity: str, known: pa.ChunkedArray) -> list[str]:
-    """The ids that look most like the asked-for one."""
-    ids = [str(value) for value in pc.unique(known).to_pylist()]
-    return difflib.get_close_matches(entity, ids, NEAREST, cutoff=0.0)
+def _page_read(config: Config, name: str, version: str, run_id: str) -> bytes:
+    """The page that a reviewer of this version has before him: as it lies there, or else written now."""
+    page = config.home / REPORTS / config.name / f"{name}.html"
+    if not page.is_file() or run_id not in page.read_text(encoding="utf-8"):
+        page = write_review(config, name, stored_review(config, name, version))
+    return page.read_bytes()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Sequence
 
-from .review_answers import GRADES, better_than_rule, checks_in_words, cohorts_in_words, verdict
+from .review_answers import GRADES, better_than_rule, checks_in_words, cohorts_in_words, fairness_in_words, verdict
 from .review_parts import Review
 from .review_words import Unit, clean, count, interval, metric_words, number, percent
 
@@ -26,6 +26,7 @@ def model_card(review: Review) -> str:
         _section("Data", [_windows(review)]),
         _section("Quality against the rule", _quality(review)),
         _section("Calibration", [_text(review.calibration_words)]),
+        _section("Stability over time", [_text(picture.alt) for picture in review.stability]),
         _section("What drives it", [_drivers(review)]),
         _section("Where it is weak", _limits(review)),
         _section("Decision", _decision(review)),
@@ -85,15 +86,19 @@ def _limits(review: Review) -> list[str]:
     lines = [f"- **Alarm:** {_text(alarm)}" for alarm in review.alarms] + [
         f"- {_text(limit)}" for limit in review.limits
     ]
-    return [_text(cohorts_in_words(review.cohorts)), "\n".join(lines)]
+    fair = fairness_in_words(review.fairness, review.subject)
+    return [_text(cohorts_in_words(review.cohorts)), _text(fair, 1200), _text(review.error_words), "\n".join(lines)]
 
 
 def _decision(review: Review) -> list[str]:
     answer = verdict(review)
     marks = {True: "Passed", False: "Failed", None: "For a person to judge"}
     checks = [f"- {_text(c.question)} {marks[c.passed]}. {_text(c.words)}".rstrip() for c in review.checklist]
+    decided = review.decision
+    page = f"Decided on the page with sha256 `{_code(decided.page_sha256)}`." if decided and decided.page_sha256 else ""
     return [
         f"May it be used? **{_text(answer.headline)}.** {_text(' '.join(answer.sentences), 1200)}",
+        page,
         checks_in_words(review),
         "\n".join(checks),
     ]

@@ -7,6 +7,7 @@ reader who looks at nothing else has the finding.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 
@@ -15,7 +16,9 @@ from . import picture_drivers, picture_quality
 from .picture_quality import Target
 from .picture_style import Floats, to_svg
 from .review_parts import CalibrationBin, Driver, Picture, Subject
-from .review_words import percent
+from .review_words import MetricWords, number, percent
+
+TOGETHER = 0.05  # log-odds: a mean joint effect below it is called small
 
 
 def calibration_story(target: Target, probability: Floats, subject: Subject) -> tuple[tuple[CalibrationBin, ...], str]:
@@ -92,6 +95,50 @@ def _at_top(target: Target, probability: Floats, share: float) -> tuple[float, f
     return min(recall * float(np.mean(target)) / share, 1.0), recall
 
 
+def stability_picture(
+    days: Sequence[str],
+    model: Sequence[tuple[float, float, float]],
+    rule: Sequence[tuple[float, float, float]],
+    metric: MetricWords,
+    source: Literal["test", "backtest"],
+) -> Picture:
+    """A metric of model and rule, forecast by forecast: (value, low, high) each, `days` the dates of the forecasts."""
+    above = sum(own[0] > other[0] for own, other in zip(model, rule, strict=True))
+    apart = sum(own[1] > other[2] for own, other in zip(model, rule, strict=True))
+    headline = f"Better than the rule at {above} of {len(days)} forecasts"
+    many = {
+        "test": "Each date is a forecast of the test by the one model of this page.",
+        "backtest": "Each date is a forecast of the backtest by a model trained anew on what was known before it.",
+    }[source]
+    words = f"{many} Lines are 95 % intervals; they lie apart from the rule's at {apart} of {len(days)}."
+    listed = "; ".join(
+        f"{day}: model {number(own[0], metric.unit)}, rule {number(other[0], metric.unit)}"
+        for day, own, other in zip(days, model, rule, strict=True)
+    )
+    figure = picture_quality.over_cutoffs(days, model, rule, f"{metric.label} ({metric.term})")
+    return Picture(f"stability_{source}", to_svg(figure), headline, f"{headline}. {listed}.", words)
+
+
+def together_picture(
+    columns: Sequence[FeatureColumn], first: int, second: int, values: Floats, interaction: Floats
+) -> Picture:
+    """What two features do together beyond what each does alone; `interaction` (n,) is shap's value, half the effect.
+
+    `values` (n, p) as `model.encode` gives them.
+    """
+    a, b = columns[first], columns[second]
+    effect = 2 * np.asarray(interaction, dtype=float)
+    figure = picture_drivers.together(values[:, first], values[:, second], effect, spoken(a), spoken(b))
+    pair, size = f"“{spoken(a)}” and “{_lower(spoken(b))}”", float(np.abs(effect).mean())
+    headline = f"{pair} work together" if size >= TOGETHER else f"No pair works together much; most do {pair}"
+    words = (
+        f"The effect of the one depends on the other. Read: dots above the line are rows where the two together raise "
+        f"the score by more than each alone would say, dots below by less; mean size {size:.2f} in "
+        f"log-odds. The colour is the value of “{_lower(spoken(b))}”."
+    )
+    return Picture("together", to_svg(figure), headline, f"{headline}. {words}", words)
+
+
 def drivers(
     columns: Sequence[FeatureColumn], contributions: Floats, values: Floats | None = None
 ) -> tuple[tuple[Driver, ...], dict[str, Floats]]:
@@ -113,6 +160,7 @@ def drivers(
             ""
             if values is None
             else _direction(columns[strongest], np.asarray(values)[:, strongest], matrix[:, strongest])
+            or f"{spoken(columns[strongest])}: the effect differs by value."
         )
         found.append(Driver(family, size[family] / whole, words, tuple(columns[i].name for i in families[family])))
     return tuple(found), sums
@@ -166,7 +214,7 @@ def driver_pictures(
         value = values[:, i]
         shown = _texts(value, categories[column.name]) if column.name in categories else value
         figure = picture_drivers.dependence(shown, matrix[:, i], names[i], column.unit)
-        words = _direction(column, value, matrix[:, i]) or "The effect differs by value."
+        words = _direction(column, value, matrix[:, i]) or f"{names[i]}: the effect differs by value."
         note = "Read: one dot is one row, the line is the mean; below is how common each value is."
         pictures.append(Picture(f"dependence_{column.name}", to_svg(figure), words, f"{words} {note}", note))
     return tuple(pictures)
@@ -176,6 +224,10 @@ def spoken(column: FeatureColumn) -> str:
     """A feature's name as a reader would say it."""
     words = (column.definition or column.name.replace("_", " ")).strip().rstrip(".")
     return words[:1].upper() + words[1:]
+
+
+def _lower(text: str) -> str:
+    return text[:1].lower() + text[1:]
 
 
 def _listed(shares: Sequence[Driver]) -> str:

@@ -93,9 +93,11 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {
+        "capitalize_first": lambda text: text[:1].upper() + text[1:],
         "clean": review_words.clean,
         "count": review_words.count,
         "percent": review_words.percent,
+        "share": review_words.observed,
         "image": _image,
     }
     environment.globals |= {
@@ -104,6 +106,11 @@ def _environment() -> Environment:
         "cohort_words": review_answers.COHORT_WORDS,
         "cohorts_in_words": review_answers.cohorts_in_words,
         "grades": review_answers.GRADES,
+        "cohort_tables": review_view.cohort_tables,
+        "fairness_in_words": review_answers.fairness_in_words,
+        "fairness_tables": review_view.fairness_tables,
+        "figure_mark": review_view.figure_mark,
+        "heat": review_view.heat,
         "interval": review_words.interval,
         "like_this": review_answers.like_this,
         "measure_line": review_view.measure_line,

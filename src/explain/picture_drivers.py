@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from .picture_style import (
+    BAND,
     FAINT,
     INK,
     LOWERS,
@@ -18,12 +20,17 @@ from .picture_style import (
     NEUTRAL,
     RAISES,
     Floats,
+    legend,
     new_figure,
+    percent_axis,
     plain,
     styled,
     title,
 )
 from .review_words import percent
+
+if TYPE_CHECKING:
+    from .what_if import Curve
 
 _LOW_TO_HIGH = LinearSegmentedColormap.from_list("low to high", ["#2b83ba", "#b9bdc4", "#e08214"])
 _DOTS = "#4b8fb5"  # dots are drawn as an image, so one colour must do on white and on black
@@ -83,7 +90,7 @@ def waterfall(
     reasons: Sequence[tuple[str, float]],
     score: float,
     probability: Callable[[float], float],
-    most_words: int = 44,
+    most_words: int = 76,
 ) -> Figure:
     """From the starting point to one customer's score, reason by reason.
 
@@ -140,6 +147,64 @@ def dependence(
     return fig
 
 
+def what_if(curve: Curve, probability: str = "Score") -> Figure:
+    """A row's probability over the values of one feature; the range of training is marked, and where the row is now."""
+    with styled():
+        fig = new_figure(3.5)
+        axes = fig.add_subplot()
+        if curve.is_number:
+            _over_numbers(axes, curve)
+        else:
+            names = ["not known" if value is None else str(value) for value in curve.values]
+            axes.bar(np.arange(len(names)), curve.probability, 0.62, color=MODEL)
+            axes.set_xticks(np.arange(len(names)), [plain(name, 16) for name in names], rotation=35, ha="right")
+            if curve.now in curve.values:
+                at = curve.values.index(curve.now)
+                axes.plot(at, curve.probability_now, "D", color=INK, markersize=6, label="Now")
+        axes.set_ylim(0, None)
+        axes.grid(axis="y", color=FAINT)
+        percent_axis(axes.yaxis, 0 if max(curve.probability) > 0.05 else 1)
+        axes.set_xlabel(plain(curve.definition, 70) + (f" ({plain(curve.unit, 20)})" if curve.unit else ""))
+        axes.set_ylabel(probability)
+        title(fig, "The score if this alone were different")
+        legend(axes)
+    return fig
+
+
+def _over_numbers(axes: Any, curve: Curve) -> None:
+    known = [(v, p) for v, p in zip(curve.values, curve.probability, strict=True) if isinstance(v, float)]
+    x, y = np.array(known, dtype=float).reshape(-1, 2).T
+    if curve.low is not None and curve.high is not None:
+        axes.axvspan(curve.low, curve.high, color=BAND, alpha=0.45, linewidth=0, label="98 % of training")
+    axes.plot(x, y, color=MODEL, drawstyle="steps-mid")
+    if isinstance(curve.now, float):
+        axes.plot(curve.now, curve.probability_now, "D", color=INK, markersize=6, label="Now")
+    else:
+        axes.axhline(curve.probability_now, color=INK, linewidth=1, linestyle=":", label="Now: not known")
+
+
+def together(first: Floats, second: Floats, effect: Floats, name: str, other: str, points: int = 2000) -> Figure:
+    """The joint effect (n,) of two features over the values of the first, coloured by the second; NaN is grey."""
+    first, second, effect = (np.asarray(a, dtype=float) for a in (first, second, effect))
+    known = np.isfinite(first)
+    with styled():
+        fig = new_figure(3.7)
+        axes = fig.add_subplot()
+        axes.axhline(0, color=NEUTRAL, linewidth=0.8)
+        if known.any():
+            low, high = np.quantile(first[known], [0.01, 0.99])
+            inside = np.flatnonzero(known & (first >= low) & (first <= high))
+            drawn = np.sort(np.random.default_rng(0).permutation(inside)[:points])
+            shade = ranks(second[drawn])
+            color = np.where(np.isnan(shade)[:, None], [0.55, 0.58, 0.63, 1.0], _LOW_TO_HIGH(np.nan_to_num(shade)))
+            axes.scatter(first[drawn], effect[drawn], s=7, color=color, linewidths=0, rasterized=True)
+        axes.grid(axis="y", color=FAINT)
+        axes.set_xlabel(plain(name, 70))
+        axes.set_ylabel("less ← 0 → more\n(log-odds)")
+        title(fig, f"Blue: low, orange: high, of “{plain(other, 50)}”")
+    return fig
+
+
 def _numbers(upper: Any, lower: Any, value: Floats, contribution: Floats, points: int) -> None:
     known = np.isfinite(value)
     if not known.any():
@@ -170,8 +235,9 @@ def _categories(upper: Any, lower: Any, value: npt.NDArray[Any], contribution: F
     lower.set_xticks(np.arange(len(order)), [plain(str(names[i]), 16) for i in order], rotation=35, ha="right")
 
 
-def _named_rows(axes: Any, names: Sequence[str], limit: int = 44) -> None:
-    axes.set_yticks(np.arange(len(names)), [plain(name, limit) for name in names], color=INK)
+def _named_rows(axes: Any, names: Sequence[str], limit: int = 76) -> None:
+    wrapped = ["\n".join(textwrap.wrap(plain(name, limit), 40)[:2]) for name in names]
+    axes.set_yticks(np.arange(len(names)), wrapped, color=INK, fontsize=8.5)
     axes.set_ylim(len(names) - 0.4, -0.6)
     axes.spines["left"].set_visible(False)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from .picture_drivers import beeswarm, dependence, reason_bars, waterfall
+from .picture_drivers import beeswarm, dependence, reason_bars, together, waterfall, what_if
 from .picture_quality import (
     calibration,
     calibration_bins,
@@ -31,5 +31,7 @@ __all__ = [
     "score_distribution",
     "to_png",
     "to_svg",
+    "together",
     "waterfall",
+    "what_if",
 ]

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from .review_parts import Cohort, Review, Score
+from .review_parts import Cohort, FairGroup, Review, Score, Subject
 from .review_words import clean, interval, joined, metric_words, number, percent
 
 GRADES = {
@@ -112,6 +112,39 @@ def cohorts_in_words(cohorts: Sequence[Cohort]) -> str:
             parts.append(f"{COHORT_WORDS[state]} for {len(names)}{listed}")
     looked = "1 group was" if len(cohorts) == 1 else f"{len(cohorts)} groups were"
     return f"{looked} looked at. The model is {'; '.join(parts)}."
+
+
+FIGURES = {
+    "flagged": "the share in the top fifth",
+    "found": "the share of {positives} that are found",
+    "false_alarms": "the share of {negatives} that are flagged in vain",
+}
+
+
+def fairness_in_words(groups: Sequence[FairGroup], subject: Subject) -> str:
+    """For each attribute the figure whose groups differ most, and how many differences lie beyond chance."""
+    sentences = []
+    for attribute in dict.fromkeys(group.attribute for group in groups):
+        judged = [group for group in groups if group.attribute == attribute and group.figures]
+        if len(judged) < 2:
+            sentences.append(f"By {attribute}, the groups are too small to compare.")
+            continue
+        by_name = {
+            name: sorted((f.value, group.value) for group in judged for f in group.figures if f.name == name)
+            for name in FIGURES
+        }
+        widest = max(by_name, key=lambda name: by_name[name][-1][0] - by_name[name][0][0])
+        (low, lowest), (high, highest) = by_name[widest][0], by_name[widest][-1]
+        what = FIGURES[widest].format(positives=subject.positives, negatives=subject.negatives)
+        sentences.append(f"By {attribute}, {what} goes from {percent(low)} ({lowest}) to {percent(high)} ({highest}).")
+    known = [f for group in groups for f in group.figures if f.gap_low is not None and f.gap_high is not None]
+    beyond = sum(not f.gap_low <= 0 <= f.gap_high for f in known if f.gap_low is not None and f.gap_high is not None)
+    if known:
+        sentences.append(
+            f"Of {len(known)} comparisons of a group with all others, {beyond} lie beyond chance; of equal groups, one "
+            "in twenty would."
+        )
+    return " ".join(sentences)
 
 
 def why(score: Score) -> str:

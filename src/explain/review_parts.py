@@ -96,6 +96,53 @@ class Cohort:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Figure:
+    """One figure of a group with its 95 % interval, and how far it lies from that of all others together.
+
+    `gap` is the group's figure less the others'; it is beyond chance where its interval leaves out zero.
+    """
+
+    name: Literal["flagged", "found", "false_alarms", "overstated"]
+    value: float
+    low: float | None = None
+    high: float | None = None
+    gap: float | None = None
+    gap_low: float | None = None
+    gap_high: float | None = None
+
+
+@dataclass(frozen=True, config=_STRICT)
+class FairGroup:
+    """How the model treats one group of an attribute in the test; no figures where the group is too small to tell.
+
+    `promised` is the mean score and `happened` the share of positives.
+    """
+
+    attribute: str
+    value: str
+    rows: int
+    positives: int
+    promised: Share
+    happened: Share
+    figures: tuple[Figure, ...] = ()
+
+
+@dataclass(frozen=True, config=_STRICT)
+class ReasonCohort:
+    """Mean contributions (log-odds) of the review's `reason_groups` over some test rows.
+
+    `kind` is "score" (tenths), "error" (hits, false alarms, misses) or the name of an attribute.
+    """
+
+    kind: str
+    value: str
+    rows: int
+    promised: Share
+    happened: Share
+    contributions: tuple[float, ...]
+
+
+@dataclass(frozen=True, config=_STRICT)
 class CalibrationBin:
     """One of ten groups of equal size by score: what was promised, what happened, where chance alone would put it."""
 
@@ -183,6 +230,7 @@ class Decision:
     by: str
     at: str
     note: str = ""
+    page_sha256: str = ""
 
 
 @dataclass(frozen=True, config=_STRICT)
@@ -205,9 +253,11 @@ class Provenance:
 class Review:
     """Everything that the review page and the model card show. Texts are plain English sentences.
 
+    `reason_groups` names the columns of `reason_cohorts`, `error_words` says what tells errors from hits.
     `knots` is the calibrator as a table of (raw score, probability), rising in both, 2 to 200 points: with it the
     page writes percentages beside raw scores. `rule` is the rule in a few words that fit into brackets, `scored` the
-    number of all who were scored, `next_scoring` a sentence on how long the scores hold, `config_path` what a command
+    number of all who were scored, `scored_per` what a customer has several scores for ("offer"; empty: one score each),
+    `next_scoring` a sentence on how long the scores hold, `config_path` what a command
     takes for CONFIG (default: configs/<config>.yaml).
     """
 
@@ -231,11 +281,17 @@ class Review:
     drivers: tuple[Driver, ...] = ()
     driver_pictures: tuple[Picture, ...] = ()
     cohorts: tuple[Cohort, ...] = ()
+    fairness: tuple[FairGroup, ...] = ()
+    reason_groups: tuple[str, ...] = ()
+    reason_cohorts: tuple[ReasonCohort, ...] = ()
+    error_words: str = ""
+    stability: tuple[Picture, ...] = ()
     alarms: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     knots: tuple[tuple[float, Share], ...] = ()
     customers: tuple[Customer, ...] = ()
     scored: int | None = None
+    scored_per: str = ""
     checklist: tuple[Check, ...] = ()
     decision: Decision | None = None
     provenance: Provenance = Provenance()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from markupsafe import Markup
 
-from .review_parts import Cohort, Customer, Review, Score
+from .review_parts import Cohort, Customer, FairGroup, Figure, ReasonCohort, Review, Score
 from .review_words import percent
 
 SHOWN_CUSTOMERS = 60  # asked-for ones first, the others spread over the range of scores
@@ -104,6 +106,33 @@ def measure_line(
 def sorted_cohorts(cohorts: Sequence[Cohort]) -> tuple[Cohort, ...]:
     """Cohorts with the smallest gain first; those that are too few to tell stand last."""
     return tuple(sorted(cohorts, key=lambda c: (c.gain is None, c.gain if c.gain is not None else 0.0)))
+
+
+def fairness_tables(groups: Sequence[FairGroup]) -> list[tuple[str, list[FairGroup]]]:
+    """The groups by attribute, in their order."""
+    return [(attribute, list(found)) for attribute, found in groupby(groups, key=lambda group: group.attribute)]
+
+
+def cohort_tables(cohorts: Sequence[ReasonCohort]) -> list[tuple[str, list[ReasonCohort]]]:
+    """The cohorts by kind, in their order."""
+    return [(kind, list(found)) for kind, found in groupby(cohorts, key=lambda cohort: cohort.kind)]
+
+
+def heat(review: Review, value: float) -> int:
+    """How strong a cell's colour is, 0 to 45 %: text stays readable on the strongest."""
+    largest = max((abs(v) for cohort in review.reason_cohorts for v in cohort.contributions), default=0.0)
+    return round(45 * abs(value) / largest) if largest else 0
+
+
+def figure_mark(figure: Figure) -> Markup:
+    """A mark where a group's figure differs from that of the others beyond chance, with words for those who listen."""
+    if figure.gap_low is None or figure.gap_high is None or figure.gap_low <= 0 <= figure.gap_high:
+        return Markup("")
+    side, sign = ("up", "▲") if figure.gap_low > 0 else ("down", "▼")
+    words = "higher than for the others" if side == "up" else "lower than for the others"
+    return Markup('<span class="mark-{}" aria-hidden="true">{}</span><span class="hidden">{}: </span>').format(
+        side, sign, words
+    )
 
 
 def spread_rows(probability: npt.NDArray[np.floating[Any]], most: int = 30) -> npt.NDArray[np.int64]:

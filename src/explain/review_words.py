@@ -90,14 +90,17 @@ METRICS = {
 
 def metric_words(measure: Measure, subject: Subject) -> MetricWords:
     """Label, meaning and unit of a measure, with the subject's words filled in."""
-    known = METRICS.get(measure.name) or MetricWords(
-        measure.name.replace("_", " ").capitalize(), "", measure.name, "number"
-    )
+    known = metric_named_in_words(measure.name)
     meaning = measure.meaning
     if not meaning:
         names = {k: getattr(subject, k) for k in ("entity", "entities", "positives", "negatives")}
         meaning = known.meaning.format(**names)
     return MetricWords(measure.label or known.label, meaning, known.term, known.unit, known.less_is_better)
+
+
+def metric_named_in_words(name: str) -> MetricWords:
+    """Label, term and unit of a metric by its name in MLflow; its meaning still has the subject's fields open."""
+    return METRICS.get(name) or MetricWords(name.replace("_", " ").capitalize(), "", name, "number")
 
 
 def number(value: float | None, unit: Unit = "share", signed: bool = False) -> str:
@@ -106,7 +109,9 @@ def number(value: float | None, unit: Unit = "share", signed: bool = False) -> s
         return "–"
     figure = f"{100 * value:.1f}" if unit == "share" else f"{value:.1f}" if unit == "times" else f"{value:.3f}"
     figure = figure.replace("-", "−")
-    if signed and not figure.startswith("−"):
+    if signed and not figure.strip("−0."):
+        figure = figure.replace("−", "±") if "−" in figure else f"±{figure}"
+    elif signed and not figure.startswith("−"):
         figure = f"+{figure}"
     word = {"share": "points" if signed else "%", "times": "times", "number": ""}[unit]
     return f"{figure}\u00a0{word}".rstrip()
@@ -126,6 +131,11 @@ def percent(value: float) -> str:
     if value > 0.999:
         return ">\u00a099.9\u00a0%"
     return f"{100 * value:.0f}\u00a0%" if 0.0995 <= value < 0.9905 else f"{100 * value:.1f}\u00a0%"
+
+
+def observed(value: float) -> str:
+    """A share that was counted: as a probability, but none is 0 % and all is 100 %."""
+    return f"{100 * value:.0f}\u00a0%" if value in (0, 1) else percent(value)
 
 
 def count(value: int) -> str:

@@ -65,7 +65,9 @@ def _write(value: float, unit: str, currency: str) -> str:
     number = f"{value:,.4f}".rstrip("0").rstrip(".")
     if unit == "share":
         return f"{number} %"
-    return number if unit in ("", "count") else f"{number} {unit}"
+    if unit == "times" and number == "1":
+        return "1.0 times"
+    return number if unit in ("", "count") else f"{number} {unit.removesuffix('s') if number == '1' else unit}"
 
 
 def _by_distinct_value(values: pa.Array, write: Callable[[Any], str]) -> pa.Array:

@@ -98,8 +98,15 @@ class ReasonWriter:
             texts = pc.coalesce(pc.binary_join_element_wise(texts, part, "; "), texts, part)
         for awkward, plain in _TIDY:
             texts = pc.replace_substring(texts, awkward, plain)
-        texts = pc.if_else(pc.is_valid(own), texts, pa.scalar(None, pa.string()))
-        return _cut(pc.fill_null(texts, f"{_definition(column)}: {_UNKNOWN}"))
+        by_itself = pc.binary_join_element_wise(f"{_definition(column)}: ", own, "")  # where all else is not known
+        texts = pc.if_else(pc.is_valid(own), pc.coalesce(texts, by_itself), pa.scalar(None, pa.string()))
+        return _cut(pc.fill_null(texts, f"{self._called(column)}: {_UNKNOWN}"))
+
+    def _called(self, column: FeatureColumn) -> str:
+        """What a feature without a value is called: the X of a template "X: {value}", else its definition."""
+        first = self._clauses[column.name][0][0]
+        named = first.text.endswith(": ") and first.field == "value"
+        return first.text.removesuffix(": ") if named else _definition(column)
 
     def _field(self, field: str, name: str, values: Values) -> Any:
         if field == "typical":

@@ -146,7 +146,9 @@ def _from_folders(config: Config, kind: Kind, identity: str, out: Sequence[Path]
                 report.add("scores", _from_scores(base, name, identity))
         for sink in sinks if own else ():
             report.add(sink.shown, sink.remove(config.name, name, identity))
-        _from_page(reports_folder(config) / f"{name}.html", name, identity, report)
+        reports = reports_folder(config)
+        for page in (reports / f"{name}.html", *sorted(reports.glob(f"decided/{name}_v*.html"))):
+            _from_page(page, name, identity, report)
     for file in sorted((config.home / "features" / config.name).rglob("*.parquet")):
         report.add("features", _from_parquet(file, kind, identity))
     for folder in sorted((config.home / "mlruns" / "artifacts").glob(f"rapport.{config.name}.*")):

@@ -24,6 +24,7 @@ from ..registry.lookup import Resolved
 from ..registry.tracking import CONFIG_FILE, Run, start_run
 from ..registry.versions import aliases, register
 from .alarms import Alarm, raise_on
+from .attributes import check_attributes
 from .diet import Diet, diet
 from .evaluate import measure
 from .extras import extras
@@ -96,6 +97,7 @@ def train(
     with start_run(data.config, name, fingerprint=data.fingerprint) as run:
         say("building the training rows")
         material = Material(data, name, config, seed=seed)
+        check_attributes(data, material.task)
         run.log_params({"config": data.config.resolved(), "seed": seed})
         run.log_dict(data.config.resolved(), CONFIG_FILE)
         run.log_dict({"windows": [vars(facts) for facts in material.facts()]}, "windows.json")

@@ -14,6 +14,8 @@ from .backtest_result import Backtest
 from .evaluate import Grade, Interval, grade
 from .experiment import GRADED
 from .record import REVIEW
+from .stability import of_backtest
+from .story import grade_in_words
 
 
 @dataclass(frozen=True)
@@ -36,9 +38,14 @@ def regrade(config: Config, bundle: Bundle, result: Backtest, backtest_run: str)
     known["gain"] = Interval(**known["gain"])
     given = grade(**known, stable=result.stable)
     review = Review.from_json(artifact_text(run, REVIEW))
-    words = "; ".join(given.reasons)
-    words = f"{words[:1].upper()}{words[1:]}."
-    run.log_text(replace(review, grade=given.letter, grade_words=words).to_json(), REVIEW)
+    walked = of_backtest(result)
+    review_now = replace(
+        review,
+        grade=given.letter,
+        grade_words=grade_in_words(given),
+        stability=(*(picture for picture in review.stability if picture.name != walked.name), walked),
+    )
+    run.log_text(review_now.to_json(), REVIEW)
     stable = {True: "true", False: "false", None: "unknown"}[result.stable]
     tags = {"grade": given.letter, "backtest.stable": stable, "backtest.run_id": backtest_run}
     tag_version(config, result.task, str(bundle.version), tags)

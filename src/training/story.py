@@ -1,8 +1,9 @@
-"""What a training says to people: the review that the page and the model card show, and the pictures of the run."""
+"""What a training says to people: the review that the page and the model card show."""
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -11,22 +12,29 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..explain import illustrations
-from ..explain.contributions import Explainer
-from ..explain.review import Check, Customer, Measure, Provenance, Reason, Review, Score, Subject, Window, spread_rows
-from ..explain.words import ReasonWriter, probability_without
-from ..models.bundle import percentiles
+from ..explain.interactions import Interactions, strongest_partner
+from ..explain.review import Check, Measure, Picture, Provenance, Review, Subject, Window
+from ..explain.review_answers import GRADES
+from ..explain.trees import TablesDoNotApply
 from ..models.classifier import BoostedClassifier
 from ..tasks.base import Task
 from .alarms import Alarm
+from .attributes import grouped
+from .cohort_reasons import reason_cohorts
 from .cohorts import cohorts_of
+from .customers import sample_customers
+from .evaluate import Grade
 from .experiment import Trained
+from .fairness import fairness
+from .figures import thinned
 from .judge import Judgement
 from .material import Floats, WindowFacts, target_of
 from .rules import Rules
+from .stability import over_the_test
 
-SAMPLE_CUSTOMERS = 30
-REASONS = 5
-PICTURED_ROWS = 200_000
+PAIRED_ROWS = 1_000  # for the interactions of a pair
+PAIRED_FEATURES = 12
+ONE_FORECAST = "The test holds one forecast that is large enough to judge; `rapport backtest` shows others."
 SHOWN = ("average_precision", "roc_auc", "lift_at_10pct", "capture_at_20pct", "ece", "brier", "log_loss")
 SHOWN_LISTS = ("map_at_10", "recall_at_10", "hit_rate_at_10", "ndcg_at_10", "roc_auc", "ece")
 
@@ -36,13 +44,17 @@ def tell(trained: Trained) -> Review:
     material, fitted, judgement = trained.material, trained.fitted, trained.judgement
     task, config = material.task, material.data.config
     subject = _subject(task)
-    tested = _thinned(trained.tested)
+    tested = thinned(trained.tested)
     target, probability = target_of(tested), np.asarray(tested["score"].to_numpy(), np.float64)
     rule = np.asarray(tested[f"{judgement.rule}:rank"].to_numpy(), np.float64)
     bins, calibration_words = illustrations.calibration_story(target, probability, subject)
     contributions = fitted.explainer.contributions(trained.explained)
     values = fitted.model.encode(trained.explained)
     drivers, _ = illustrations.drivers(fitted.model.columns, contributions, values)
+    columns = fitted.model.columns
+    attributes = grouped(material.data, task, columns, trained.tested, target_of(trained.tested))
+    groups, cohorts, errors = reason_cohorts(trained, contributions, attributes, subject)
+    stability = over_the_test(trained)
     facts = material.facts()
     return Review(
         config=config.name,
@@ -55,7 +67,7 @@ def tell(trained: Trained) -> Review:
         subject=subject,
         purpose=task.wording.purpose,
         rule=fitted.rules.words[judgement.rule],
-        grade_words=_sentence("; ".join(judgement.grade.reasons)),
+        grade_words=grade_in_words(judgement.grade),
         positive_share=float(target_of(trained.tested).mean()),
         windows=tuple(_window(fact) for fact in facts),
         measures=_measures(task, judgement),
@@ -63,18 +75,30 @@ def tell(trained: Trained) -> Review:
         calibration_words=calibration_words,
         pictures=illustrations.quality_pictures(target, probability, rule, subject),
         drivers=drivers,
-        driver_pictures=illustrations.driver_pictures(
-            fitted.model.columns, contributions, values, _categories(fitted.model)
+        driver_pictures=(
+            *illustrations.driver_pictures(columns, contributions, values, _categories(fitted.model)),
+            *_together(fitted.model, contributions, values),
         ),
-        cohorts=cohorts_of(trained),
+        cohorts=cohorts_of(trained, attributes),
+        fairness=fairness(
+            attributes,
+            trained.tested["score"].to_numpy(),
+            target_of(trained.tested),
+            trained.tested[task.entity],
+            seed=material.seed,
+        ),
+        reason_groups=groups,
+        reason_cohorts=cohorts,
+        error_words=errors,
+        stability=stability,
         alarms=tuple(alarm.message for alarm in trained.alarms if alarm.stops),
-        limits=_limits(trained),
+        limits=(*_limits(trained), *(() if stability else (ONE_FORECAST,))),
         knots=_knots(fitted.model, fitted.calibration_scores),
-        customers=sample_customers(
-            task, fitted.explainer, fitted.model, trained.explained, fitted.calibration_scores, config.currency
-        ),
-        scored=trained.tested.num_rows,
+        customers=sample_customers(trained),
+        scored=pc.count_distinct(trained.tested[task.entity]).as_py(),
+        scored_per=task.keys[1].removesuffix("_id") if len(task.keys) > 1 else "",
         checklist=_checklist(trained),
+        next_scoring=_next_scoring(task),
         provenance=Provenance(
             model_name=trained.registered.name or "",
             version=trained.registered.version or "",
@@ -86,94 +110,24 @@ def tell(trained: Trained) -> Review:
     )
 
 
-def figures(trained: Trained) -> dict[str, Any]:
-    """The run's pictures as matplotlib figures by file name: quality, and SHAP as bar and beeswarm."""
-    from ..explain import pictures
-
-    tested, fitted = _thinned(trained.tested), trained.fitted
-    target, probability = target_of(tested), np.asarray(tested["score"].to_numpy(), np.float64)
-    rule = np.asarray(tested[f"{trained.judgement.rule}:rank"].to_numpy(), np.float64)
-    contributions = fitted.explainer.contributions(trained.explained)
-    grouped = np.abs(fitted.explainer.group_contributions(contributions)).mean(axis=0)
-    names = [illustrations.spoken(column) for column in fitted.model.columns]
-    return {
-        "plots/roc.png": pictures.roc(target, probability, rule),
-        "plots/precision_recall.png": pictures.precision_recall(target, probability, rule),
-        "plots/calibration.png": pictures.calibration(target, probability),
-        "plots/gains.png": pictures.gains(target, probability, rule),
-        "plots/shap_bar.png": pictures.reason_bars(list(fitted.explainer.groups), grouped),
-        "plots/shap_beeswarm.png": pictures.beeswarm(
-            names, contributions[:, :-1], fitted.model.encode(trained.explained)
-        ),
-    }
-
-
-def sample_customers(
-    task: Task,
-    explainer: Explainer,
-    model: BoostedClassifier,
-    rows: pa.Table,
-    distribution: Floats,
-    currency: str,
-    number: int = SAMPLE_CUSTOMERS,
-) -> tuple[Customer, ...]:
-    """Rows spread over the range of scores, as customers with their reasons in words."""
-    raw = explainer.raw_score(rows)
-    chosen = spread_rows(model.calibrator.apply(raw), number)
-    return customers_of(task, explainer, model, rows.take(pa.array(chosen)), distribution, currency)
-
-
-def customers_of(
-    task: Task,
-    explainer: Explainer,
-    model: BoostedClassifier,
-    rows: pa.Table,
-    distribution: Floats,
-    currency: str,
-) -> tuple[Customer, ...]:
-    """Snapshot rows as customers of the page: a score a row, an entity's rows together, best first."""
-    reasons = explainer.top_reasons(rows, REASONS)
-    words = ReasonWriter(model.columns, model.quantiles, currency).write_batch(rows, reasons.feature)
-    probability = model.calibrator.apply(reasons.raw_score)
-    without = probability_without(reasons.group_contribution, reasons.raw_score, model.calibrator)
-    percentile = percentiles(reasons.raw_score, np.sort(distribution))
-    base = float(explainer.contributions(rows.slice(0, 1))[0, -1])
-    labels = rows[task.keys[1]].to_pylist() if len(task.keys) > 1 else [""] * rows.num_rows
-    by_entity: dict[str, list[Score]] = {}
-    for row, entity in enumerate(rows[task.entity].to_pylist()):
-        given = tuple(
-            Reason(
-                reasons.groups[reasons.group[row, k]],
-                str(words[k][row].as_py()),
-                float(reasons.group_contribution[row, k]),
-                float(without[row, k]),
-            )
-            for k in range(REASONS)
-            if reasons.group[row, k] >= 0
-        )
-        score = Score(
-            float(probability[row]),
-            float(percentile[row]),
-            base,
-            float(reasons.raw_score[row]),
-            given,
-            str(labels[row]),
-        )
-        by_entity.setdefault(str(entity), []).append(score)
-    return tuple(
-        Customer(entity, tuple(sorted(scores, key=lambda score: -score.probability)))
-        for entity, scores in by_entity.items()
-    )
-
-
 # ------------------------------------------------------------------------------------------- parts of the review
 def _subject(task: Task) -> Subject:
     w = task.wording
     return Subject(w.entity, w.entities, w.outcome, w.positives, w.negatives)
 
 
+def _next_scoring(task: Task) -> str:
+    speaks = f"the {task.horizon} days after its date" if task.horizon else "its campaign, up to that campaign's end"
+    return f"A score speaks of {speaks}: for another month, score again on the data of that day."
+
+
+def grade_in_words(given: Grade) -> str:
+    """What the letter means, and what decided it beside the gain, which the page shows with its interval."""
+    return f"{GRADES[given.letter]} {_sentence('; '.join(given.reasons[1:]))}".strip()
+
+
 def _sentence(text: str) -> str:
-    return text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
+    return text and text[:1].upper() + text[1:] + ("" if text.endswith(".") else ".")
 
 
 def _window(fact: WindowFacts) -> Window:
@@ -210,6 +164,23 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def _together(model: BoostedClassifier, contributions: Floats, values: Floats) -> tuple[Picture, ...]:
+    """The strongest feature of numbers, and the one that it works with most; nothing where trees cannot say."""
+    try:
+        found = Interactions.from_booster(model.booster)
+    except TablesDoNotApply:
+        return ()
+    size = np.abs(contributions[:, :-1]).mean(axis=0)
+    numbers = [i for i in np.argsort(-size, kind="stable").tolist() if model.columns[i].kind == "number"]
+    if not numbers:
+        return ()
+    first = numbers[0]
+    others = [i for i in numbers[1:] if model.columns[i].family != model.columns[first].family][:PAIRED_FEATURES]
+    few = values[np.unique(np.linspace(0, len(values) - 1, PAIRED_ROWS).astype(np.int64))]
+    pair = strongest_partner(found, few, first, others)
+    return () if pair is None else (illustrations.together_picture(model.columns, first, pair[0], few, pair[1]),)
+
+
 def _limits(trained: Trained) -> tuple[str, ...]:
     material, judgement = trained.material, trained.judgement
     limits: list[str] = []
@@ -225,7 +196,8 @@ def _limits(trained: Trained) -> tuple[str, ...]:
         )
     left_out = {name: n for name, n in material.purged.items() if n and name not in material.spines}
     limits += [f"{n} rows of campaigns {name} are left out." for name, n in left_out.items()]
-    limits += [f"Feature block {text}; it is left out." for text in material.snapshots.plan.left_out]
+    left_out_blocks = [re.sub(r"_?\{\w+\}", "", text) for text in material.snapshots.plan.left_out]
+    limits += [f"Features {text}; they are left out." for text in left_out_blocks]
     if trained.fitted.diet.dropped:
         limits.append(f"{trained.fitted.diet.text}. They are left out.")
     days = (material.data.observed_until - material.data.first_event).days
@@ -280,14 +252,6 @@ def _categories(model: BoostedClassifier) -> Mapping[str, Sequence[str]]:
         for column in model.columns
         if isinstance(profile := model.quantiles[column.name], Mapping)
     }
-
-
-def _thinned(rows: pa.Table) -> pa.Table:
-    """At most so many rows for pictures of curves, drawn evenly."""
-    if rows.num_rows <= PICTURED_ROWS:
-        return rows
-    drawn = np.sort(np.random.default_rng(0).choice(rows.num_rows, PICTURED_ROWS, replace=False))
-    return rows.take(pa.array(drawn))
 
 
 def _local(trained: Trained, moment: Any) -> str:

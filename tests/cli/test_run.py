@@ -91,11 +91,49 @@ def test_explain_and_decision(shop: Shop, rapport) -> None:
     assert found["scores"][0]["score"] == score
     assert found["scores"][0]["reasons"][0]["words"] == table["reason_1"][0].as_py()
     version = summary_of(shop)["tasks"]["churn"]["model_version"]
+    read_before = (home / "reports/shop/churn.html").read_bytes()
     done = rapport("approve", config, "churn", version, "--by", "R. Viewer", "--note", "<b>fits</b>", cwd=home)
     assert done.returncode == 0, done.stderr
     page = (home / "reports/shop/churn.html").read_text()
     assert "R. Viewer" in page
     assert "<b>fits</b>" not in page
+    kept = home / f"reports/shop/decided/churn_v{version}_approved.html"
+    assert read_before == kept.read_bytes(), "the page that was read is the one that is kept"
+    assert hashlib.sha256(read_before).hexdigest() in page
+
+
+def test_what_if(shop: Shop, rapport, tmp_path: Path) -> None:
+    config, home, _ = shop
+    table = pq.read_table(next(Path(summary_of(shop)["tasks"]["churn"]["scores"]).glob("part-*.parquet")))
+    entity, score = table["entity_id"][0].as_py(), table["score"][0].as_py()
+    picture = tmp_path / "curve.svg"
+    asked = ("--set", "days_since_visit=200", "--picture", picture, "--interaction", "days_since_visit,gap_mean")
+    done = rapport("explain", config, "churn", "--id", entity, *asked, "--json", cwd=home)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    (changed,) = found["what_if"]["scores"]
+    assert changed["was"] == score
+    assert changed["score"] > score, "a customer who stays away longer is likelier to be gone"
+    assert "training" in found["what_if"]["settings"][0]["range"]
+    (curve,) = found["curves"]
+    assert curve["feature"] == "days_since_visit"
+    assert curve["probability_now"] == score
+    assert curve["probability"][curve["values"].index(curve["now"])] == score
+    assert curve["least"] <= curve["low"] < curve["high"] <= curve["most"]
+    assert picture.read_text().startswith("<svg")
+    (pair,) = found["interactions"]
+    assert pair["together"] == 2 * pair["interaction"]
+    text = rapport("explain", config, "churn", "--id", entity, "--set", "days_since_visit=", cwd=home).stdout
+    assert "days_since_visit were not known" in text
+    for wrong, words in (
+        ("--set=days_since_visits=3", "close to it: days_since_visit"),
+        ("--set=days_since_visit=soon", "is a number"),
+        ("--set=days_since_visit", "FEATURE=VALUE"),
+        ("--interaction=days_since_visit", "FIRST,SECOND"),
+    ):
+        done = rapport("explain", config, "churn", "--id", entity, wrong, cwd=home)
+        assert done.returncode == 1
+        assert words in done.stderr
 
 
 def test_features_are_described_and_written(shop: Shop, rapport, tmp_path: Path) -> None:

@@ -1,0 +1,301 @@
+"""`rapport explain`: one customer's reasons, what his score would be with other values, and pairs of features."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ..config import Config
+from ..data.ingest import open_dataset
+from ..errors import DataError, ModelError
+from ..explain.contributions import Explainer, explainer
+from ..explain.interactions import Interactions
+from ..explain.review import Customer
+from ..explain.trees import TablesDoNotApply
+from ..explain.what_if import (
+    Curve,
+    Setting,
+    curve,
+    find_feature,
+    probabilities,
+    range_in_words,
+    read_settings,
+    value_in_words,
+    with_settings,
+)
+from ..features.snapshot import Snapshots
+from ..models.bundle import Bundle
+from ..registry.versions import load
+from ..scoring.job import define_job
+from ..tasks import declare
+from ..tasks.base import Task
+from ..training.customers import customers_of
+from .console import Console
+
+NEAREST = 5
+SHOWN = 10  # scores of a customer
+LINES = 12  # of a curve in a terminal
+PICTURES = (".png", ".svg")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is asked beside the reasons: features to set, curves to draw (and where), pairs of features."""
+
+    settings: tuple[str, ...] = ()
+    curves: tuple[str, ...] = ()
+    picture: Path | None = None
+    pairs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Found:
+    """A customer's rows as of a day, with the model that scores them."""
+
+    task: Task
+    bundle: Bundle
+    explainer: Explainer
+    rows: pa.Table
+    as_of: str
+    currency: str
+
+    def customer(self) -> Customer:
+        """His scores with reasons in words."""
+        distribution = self.bundle.distribution
+        if distribution is None:
+            raise ModelError(f"the model of {self.task.name} was saved without its distribution of scores; train again")
+        model, currency = self.bundle.model, self.currency
+        (customer,) = customers_of(self.task, self.explainer, model, self.rows, distribution, currency)
+        return customer
+
+
+def find_customer(
+    config: Config, name: str, bundle: Bundle, entity: str, as_of: date | None, console: Console
+) -> Found:
+    """One customer's features as of a day, computed now; DataError with the nearest ids where he is not scored."""
+    with console.step("explain"):
+        data = open_dataset(config, progress=console.say)
+        settings = config.task(name)
+        task = declare(name, settings)
+        job = define_job(data, task, settings, bundle, as_of)
+        learned = {key: tuple(values) for key, values in bundle.metadata.get("learned", {}).items()}
+        snapshots = Snapshots(data, task, blocks=settings.blocks, learned=learned)
+        spine = snapshots.to_score(job.cutoff)
+        known = spine[task.entity].cast(pa.string())
+        spine = spine.filter(pc.equal(known, entity))
+        if spine.num_rows == 0:
+            raise DataError(
+                f"{name}: '{entity}' is not among the {len(known):,} who are scored as of {job.as_of} "
+                f"({task.population_text}); close to it: {', '.join(_nearest(entity, known))}"
+            )
+        rows = snapshots.features(spine)
+        why = explainer(bundle.model, rows, threads=config.threads)
+    return Found(task, bundle, why, rows, job.as_of.isoformat(), config.currency)
+
+
+def explain(
+    config: Config, name: str, entity: str, which: str, as_of: date | None, asked: Asked, console: Console
+) -> dict[str, Any]:
+    """One customer's scores with their reasons, and what else was asked, as plain values."""
+    bundle = load(config, name, which, threads=config.threads)
+    settings = read_settings(asked.settings, bundle.model)  # before any long work
+    curves = [find_feature(text, bundle.model.columns).name for text in asked.curves]
+    pairs = [_pair(text, bundle) for text in asked.pairs]
+    if asked.picture is not None and asked.picture.suffix.lower() not in PICTURES:
+        raise DataError(f"a picture is a .png or an .svg; {asked.picture.name} is neither")
+    found = find_customer(config, name, bundle, entity, as_of, console)
+    customer = found.customer()
+    scores = [
+        {
+            "label": score.label,
+            "score": score.probability,
+            "percentile": score.percentile,
+            "raw_score": score.raw,
+            "base": score.base,
+            "reasons": [vars(reason) for reason in score.reasons],
+        }
+        for score in customer.scores[:SHOWN]
+    ]
+    content: dict[str, Any] = {
+        "task": name,
+        "entity_id": entity,
+        "as_of": found.as_of,
+        "model_version": bundle.version,
+        "scores": scores,
+    }
+    best = _best_row(found)
+    if settings:
+        content["what_if"] = _what_if(found, settings)
+    drawn = [curve(found.explainer, bundle.model, best, one) for one in dict.fromkeys([*settings, *curves])]
+    if drawn:
+        content["curves"] = [asdict(one) for one in drawn]
+        content["label_of_curves"] = scores[0]["label"]
+    if drawn and asked.picture is not None:
+        content["picture"] = str(_draw(drawn, asked.picture))
+    if pairs:
+        content["interactions"] = [_interaction(found, best, *pair) for pair in pairs]
+    return content
+
+
+# ------------------------------------------------------------------------------------------- what is asked beside
+def _labels(found: Found) -> list[str]:
+    keys = found.task.keys
+    return [str(v) for v in found.rows[keys[1]].to_pylist()] if len(keys) > 1 else [""] * found.rows.num_rows
+
+
+def _best_row(found: Found) -> pa.Table:
+    raw = found.explainer.raw_score(found.rows)
+    return found.rows.slice(int(np.argmax(raw)), 1)
+
+
+def _what_if(found: Found, settings: dict[str, Setting]) -> dict[str, Any]:
+    model, currency = found.bundle.model, found.currency
+    before = probabilities(found.explainer, model, found.rows)
+    changed = with_settings(found.rows, settings)
+    after = probabilities(found.explainer, model, changed)
+    order = np.argsort(-before, kind="stable")[:SHOWN]
+    labels = _labels(found)
+    best = _best_row(found)
+    families = {column.name: column.family for column in model.columns}
+    touched = {families[name] for name in settings}
+    same = [name for name, family in families.items() if family in touched and name not in settings]
+    return {
+        "settings": [
+            {
+                "feature": name,
+                "value": value,
+                "was": best[name][0].as_py(),
+                "words": value_in_words(value, find_feature(name, model.columns).unit, currency),
+                "was_in_words": value_in_words(
+                    _plain(best[name][0].as_py()), find_feature(name, model.columns).unit, currency
+                ),
+                "range": range_in_words(model, name, value, currency),
+            }
+            for name, value in settings.items()
+        ],
+        "scores": [{"label": labels[i], "score": float(after[i]), "was": float(before[i])} for i in order],
+        "unchanged_of_the_same_group": same,
+    }
+
+
+def _plain(value: Any) -> Setting:
+    return value if value is None or isinstance(value, str) else float(value)
+
+
+def _pair(text: str, bundle: Bundle) -> tuple[str, str]:
+    names = [find_feature(part.strip(), bundle.model.columns).name for part in text.split(",")]
+    if len(names) != 2 or names[0] == names[1]:
+        raise DataError(f"'{text}' is no pair of features; write --interaction FIRST,SECOND")
+    return names[0], names[1]
+
+
+def _interaction(found: Found, row: pa.Table, first: str, second: str) -> dict[str, Any]:
+    model = found.bundle.model
+    try:
+        trees = Interactions.from_booster(model.booster)
+    except TablesDoNotApply as reason:
+        raise ModelError(f"pairs of features cannot be told apart: {reason}") from reason
+    names = [column.name for column in model.columns]
+    a, b = names.index(first), names.index(second)
+    value = float(trees.pair(model.encode(row), a, b)[0])
+    own = found.explainer.contributions(row)[0]
+    return {
+        "first": first,
+        "second": second,
+        "interaction": value,
+        "together": 2 * value,
+        "contribution_first": float(own[a]),
+        "contribution_second": float(own[b]),
+    }
+
+
+def _draw(curves: Sequence[Curve], path: Path) -> Path:
+    """The curves below each other, as one picture."""
+    from ..explain.pictures import to_png, to_svg, what_if
+
+    if len(curves) > 1:
+        paths = [path.with_name(f"{path.stem}_{number + 1}{path.suffix}") for number in range(len(curves))]
+    else:
+        paths = [path]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for one, file in zip(curves, paths, strict=True):
+        figure = what_if(one)
+        if file.suffix.lower() == ".svg":
+            file.write_text(to_svg(figure), encoding="utf-8")
+        else:
+            file.write_bytes(to_png(figure))
+    return path if len(curves) == 1 else paths[0].parent
+
+
+# ------------------------------------------------------------------------------------------- for a terminal
+def as_text(found: dict[str, Any], currency: str = "") -> str:
+    """The explanation for a terminal."""
+    lines = [f"{found['task']} of {found['entity_id']} as of {found['as_of']} (model version {found['model_version']})"]
+    for score in found["scores"]:
+        label = f"{score['label']}: " if score["label"] else ""
+        lines.append(f"{label}{score['score']:.1%}, higher than {score['percentile']:.0f} % of all")
+        for reason in score["reasons"]:
+            effect = "raises" if reason["contribution"] > 0 else "lowers"
+            lines.append(f"  {effect} it ({reason['without']:.1%} without): {reason['words']}")
+    if "what_if" in found:
+        lines += _what_if_lines(found["what_if"])
+    for content in found.get("curves", ()):
+        lines += _curve_lines(content, found["label_of_curves"], currency)
+    if "picture" in found:
+        lines.append(f"drawn to {found['picture']}")
+    for pair in found.get("interactions", ()):
+        lines += [
+            "",
+            f"{pair['first']} and {pair['second']} together: {pair['together']:+.3f} log-odds beyond what each says "
+            f"alone (half of it is in the contribution of each: {pair['contribution_first']:+.3f} and "
+            f"{pair['contribution_second']:+.3f})",
+        ]
+    return "\n".join(lines)
+
+
+def _what_if_lines(content: dict[str, Any]) -> list[str]:
+    lines = ["", "What if"]
+    for one in content["settings"]:
+        range_of = f" [{one['range']}]" if one["range"] else ""
+        lines.append(f"  {one['feature']} were {one['words']} (now {one['was_in_words']}){range_of}")
+    for score in content["scores"]:
+        label = f"{score['label']}: " if score["label"] else ""
+        lines.append(f"  {label}{score['score']:.1%} instead of {score['was']:.1%}")
+    same = content["unchanged_of_the_same_group"]
+    if same:
+        more = f" and {len(same) - 3} more" if len(same) > 3 else ""
+        lines.append(f"  All else stays as it is, also what would change with it: {', '.join(same[:3])}{more}")
+    return lines
+
+
+def _curve_lines(content: dict[str, Any], label: str, currency: str) -> list[str]:
+    values, chances = list(content["values"]), list(content["probability"])
+    keep = np.unique(np.linspace(0, len(values) - 1, min(LINES, len(values))).round().astype(int)).tolist()
+    if content["now"] in values:
+        keep = sorted({*keep, values.index(content["now"])})
+    top = max(chances) or 1.0
+    lines = ["", f"{label + ': ' if label else ''}the score if only {content['feature']} were different"]
+    for i in keep:
+        value = values[i]
+        marks = ["now"] if value == content["now"] else []
+        low, high = content["low"], content["high"]
+        if isinstance(value, float) and low is not None and not low <= value <= high:
+            marks.append("rare in training" if content["least"] <= value <= content["most"] else "beyond training")
+        bar = "█" * max(round(24 * chances[i] / top), 1)
+        words = value_in_words(value, content["unit"], currency)
+        lines.append(f"  {words:>18}  {chances[i]:6.1%}  {bar} {', '.join(marks)}".rstrip())
+    return lines
+
+
+def _nearest(entity: str, known: pa.ChunkedArray) -> list[str]:
+    """The ids that look most like the asked-for one."""
+    ids = [str(value) for value in pc.unique(known).to_pylist()]
+    return difflib.get_close_matches(entity, ids, NEAREST, cutoff=0.0)
