@@ -1,6 +1,7 @@
 """Exact contributions: how many times as fast as named peers, on one core, in one run.
 
     python benchmarks/shap.py [--rows N] [--rounds N] [--models small big numeric]
+    python benchmarks/shap.py --many 1000000
 
 Ratios are of CPU seconds a row, measured in turns (ours, the peer's, ours ...), so that a busy machine slows both: the
 median of the rounds. Peers: LightGBM's `pred_contrib`, shap's TreeExplainer (which calls it), woodelf (if the package
@@ -221,13 +222,55 @@ def scaling(tables: TreeTables, X: Matrix, rounds: int) -> dict[str, str]:
     }
 
 
+def many(name: str, rows: int, piece: int = 50_000) -> dict[str, str]:
+    """The top five groups of very many rows that come in pieces, as a job has them: CPU seconds and memory."""
+    trees, leaves, categories = MODELS[name]
+    booster = train(trees, leaves, categories)
+    tables = TreeTables.from_booster(booster)
+    tables.threads = 1
+    X, _ = make_data(piece, categories, seed=2)
+    tables.top_groups(X[:64], GROUPS, 5)  # compile
+    booster.predict(X[:64], raw_score=True, num_threads=1)
+    rng, seconds, peer = np.random.default_rng(0), list[float](), list[float]()
+    part = X[: piece // 10]
+
+    def job() -> None:
+        for number in range(rows // piece):
+            rng.shuffle(X)
+            seconds.append(elapsed(lambda: tables.top_groups(X, GROUPS, 5)))
+            if number % 4 == 0:
+                peer.append(elapsed(lambda: booster.predict(part, raw_score=True, num_threads=1)) / len(part))
+
+    before = resident_mb()
+    peak = peak_mb(job)
+    predicted = statistics.mean(peer) * piece * len(seconds)
+    return {
+        "rows, in pieces": f"{rows:,} in pieces of {piece:,}",
+        "CPU seconds for the top 5 groups and the score of all": f"{sum(seconds):.1f}",
+        "times as fast as predict of the same rows": f"{predicted / sum(seconds):.1f}",
+        "MB above the model and one piece of rows, at most": f"{peak - before:.0f}",
+    }
+
+
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rows", type=int, default=65_536)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--models", nargs="+", choices=list(MODELS), default=list(MODELS))
+    parser.add_argument("--many", type=int, metavar="ROWS", help="only the memory of so many rows, in a section apart")
     arguments = parser.parse_args()
     warnings.filterwarnings("ignore", message="LightGBM binary classifier with TreeExplainer")
+    if arguments.many:
+        lines = many("small", arguments.many)
+        print("\n".join(f"  {what:<58} {value}" for what, value in lines.items()))
+        write(
+            "Exact contributions of very many rows",
+            f"python benchmarks/shap.py --many {arguments.many}",
+            "The model `small` of the section before (200 trees of 31 leaves, 120 features), one core.",
+            table(["top five grouped reasons", "small"], list(lines.items())),
+            packages=("lightgbm", "numba"),
+        )
+        sys.exit()
     measured = {}
     for model in arguments.models:
         measured[model] = measure(model, arguments.rows, arguments.rounds)
