@@ -223,6 +223,10 @@ class NextOfferConfig(TaskConfig):
     exclude_categories: tuple[str, ...] = ()
     negative_share: Annotated[float, Field(gt=0, le=1)] = 0.1
     top: PositiveInt = 10
+    rank_by: Literal["probability", "expected_margin"] = Field(
+        "probability",
+        description="expected_margin: probability times the mean margin of an item, where margins are known",
+    )
 
 
 class TasksConfig(Frozen):

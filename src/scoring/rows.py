@@ -9,11 +9,14 @@ from datetime import UTC, datetime
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
+from ..errors import ModelError
 from ..explain.contributions import Explainer, explainer
 from ..explain.words import ReasonWriter
 from ..models.base import Floats
 from ..models.bundle import Bundle, percentiles
+from ..models.encoding import numbers
 from ..tasks.base import Task
 from .job import Job
 
@@ -60,10 +63,12 @@ class Scorer:
         known = self.bundle.distribution
         columns: dict[str, pa.Array | pa.ChunkedArray] = self._keys(snapshot, rank)
         n = snapshot.num_rows
+        probability = self.bundle.model.calibrator.apply(raw)
         columns["as_of"] = pa.repeat(pa.scalar(job.as_of, pa.date32()), n)
-        columns["score"] = pa.array(self.bundle.model.calibrator.apply(raw), pa.float64())
+        columns["score"] = pa.array(probability, pa.float64())
         columns["raw_score"] = pa.array(raw, pa.float64())
         columns["percentile"] = pa.nulls(n, pa.float64()) if known is None else pa.array(percentiles(raw, known))
+        columns |= outputs(self.task, snapshot, probability)
         columns |= reasons.columns(self.writer.write_batch(snapshot, reasons.feature))
         columns |= _provenance(job, scored_at, n)
         return pa.table(columns), raw if of_all is None else of_all
@@ -78,19 +83,43 @@ class Scorer:
     def _best(self, snapshot: pa.Table, raw: Floats) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int32]]:
         """Rows of the top offers of each entity, in the order of the file, and their ranks from 1.
 
-        Ranked by raw score, since calibration may tie what the model tells apart; equal scores by the offer's name.
+        Ranked by raw score, since calibration may tie what the model tells apart, or by the output that the task names;
+        equal ones by the offer's name. ModelError where the data cannot give that output.
         """
         entity, offer = self.task.keys[0], self.task.ranks_within
         assert offer is not None
-        table = pa.table({"entity": snapshot[entity], "raw": raw, "offer": snapshot[offer]})
-        order = pa.compute.sort_indices(
-            table, sort_keys=[("entity", "ascending"), ("raw", "descending"), ("offer", "ascending")]
-        ).to_numpy()
+        by: pa.Array | Floats = raw
+        if self.task.rank_by is not None:
+            found = outputs(self.task, snapshot, self.bundle.model.calibrator.apply(raw))
+            if self.task.rank_by not in found:
+                raise ModelError(
+                    f"{self.task.name}: the data have no margins, so offers cannot be ranked by {self.task.rank_by}; "
+                    "map transactions.margin, or set rank_by: probability"
+                )
+            by = pc.fill_null(found[self.task.rank_by], float("-inf"))
+        table = pa.table({"entity": snapshot[entity], "by": by, "raw": raw, "offer": snapshot[offer]})
+        keys = [("entity", "ascending"), ("by", "descending"), ("raw", "descending"), ("offer", "ascending")]
+        order = pc.sort_indices(table, sort_keys=keys).to_numpy()
         code = table["entity"].combine_chunks().dictionary_encode().indices.to_numpy()[order]
         begins = np.flatnonzero(np.diff(code, prepend=-1))
         rank = np.arange(len(order)) - np.repeat(begins, np.diff(begins, append=len(order)))
         kept = rank < (self.task.top or len(order))
         return order[kept].astype(np.int64), (rank[kept] + 1).astype(np.int32)
+
+
+def outputs(task: Task, snapshot: pa.Table, probability: Floats) -> dict[str, pa.Array]:
+    """The task's further columns (n,) by name, those whose feature the snapshot has; missing where the feature is."""
+    found: dict[str, pa.Array] = {}
+    for output in task.outputs:
+        if output.column not in snapshot.column_names:
+            continue
+        values = numbers(snapshot, output.column)
+        if output.words:
+            words = dict(output.words)
+            found[output.name] = pa.array([words.get(value) for value in values.tolist()], pa.string())
+        else:
+            found[output.name] = pa.array(values * probability, pa.float64(), from_pandas=True)
+    return found
 
 
 def _provenance(job: Job, scored_at: datetime, n: int) -> Mapping[str, pa.Array]:

@@ -23,6 +23,18 @@ class RuleOfThumb:
 
 
 @dataclass(frozen=True)
+class Output:
+    """A column that stands beside the score in the scores file, from a feature column where the data have it.
+
+    `words` gives a word for each of the feature's values; without them the output is the feature times the probability.
+    """
+
+    name: str
+    column: str
+    words: tuple[tuple[float, str], ...] = ()
+
+
+@dataclass(frozen=True)
 class Wording:
     """What the task is called in sentences that people read."""
 
@@ -40,7 +52,8 @@ class Task:
 
     `keys` identify a row beside its cutoff: the entity first. `horizon` is in days; 0 where each row brings its own
     end. `ranks_within` names the key whose values compete for an entity, as offers do, and `top` how many of them are
-    put out. Negatives are sampled to `negative_share` in training, never in evaluation.
+    put out, and `rank_by` by which of the `outputs` (default: the score). Negatives are sampled to `negative_share` in
+    training, never in evaluation.
     """
 
     name: str
@@ -58,6 +71,8 @@ class Task:
     ranks_within: str | None = None
     negative_share: float = 1.0
     top: int | None = None
+    outputs: tuple[Output, ...] = ()
+    rank_by: str | None = None
 
     def __post_init__(self) -> None:
         if not self.target.condition.measure.looks_ahead:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ..config import NextOfferConfig
 from ..language.declarations import Column, Count, Distinct, Pairs, Population, Requirement, Seen
-from .base import RuleOfThumb, Task, Wording
+from .base import Output, RuleOfThumb, Task, Wording
 
 CUSTOMER, CATEGORY, PAIR = ("customer_id",), ("category",), ("customer_id", "category")
 
@@ -61,4 +61,9 @@ def next_offer(config: NextOfferConfig) -> Task:
         ranks_within="category",
         negative_share=config.negative_share,
         top=config.top,
+        outputs=(
+            Output("expected_margin", "category_item_margin"),
+            Output("kind", "is_up_sell", words=((0.0, "cross-sell"), (1.0, "up-sell"))),
+        ),
+        rank_by=None if config.rank_by == "probability" else config.rank_by,
     )

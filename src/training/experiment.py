@@ -140,8 +140,8 @@ def fit(material: Material, *, say: Say = lambda text: None, run: Run | None = N
         folds = _folds(training, target)
 
     def told(trial: Trial) -> None:
-        given_up = " (given up)" if trial.given_up else ""
-        say(f"trial {trial.number + 1}: log loss {trial.log_loss:.4f}, {trial.rounds} trees{given_up}")
+        how = "given up" if trial.given_up else f"{trial.rounds} trees"
+        say(f"trial {trial.number + 1}: log loss {trial.log_loss:.4f}, {how}")
         if run is not None:
             _log_trial(run, trial)
 

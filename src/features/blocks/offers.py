@@ -17,6 +17,7 @@ from ...language.declarations import (
     Visits,
 )
 from .co_purchase import co_purchase
+from .up_sell import up_sell
 
 CATEGORY, PAIR = ("category",), ("customer_id", "category")
 
@@ -89,6 +90,14 @@ BLOCK = Block(
                     family="what it costs",
                     words="costs about {value}; typically {typical}",
                 ),
+                Feature(
+                    "category_item_margin",
+                    Mean(column="margin", last=(365,)),
+                    definition="mean margin of an item of the category in the last 365 days",
+                    unit="currency",
+                    family="what it costs",
+                    words="earns about {value} an item; typically {typical}",
+                ),
             ),
         ),
     ),
@@ -119,6 +128,20 @@ BLOCK = Block(
         ),
     ),
     fitted=(
+        Fitted(
+            PAIR,
+            (
+                Feature(
+                    "is_up_sell",
+                    None,
+                    definition="1 where the category is a higher tier than all he bought in its line, 0 where not",
+                    family="cross-sell or up-sell",
+                    words="a step up in a line he buys from: {value} (1 is yes)",
+                ),
+            ),
+            needs=(("transactions", ("category", "line", "tier")),),
+            compute=up_sell,
+        ),
         Fitted(
             PAIR,
             (
