@@ -3,9 +3,9 @@
     python benchmarks/scoring.py [--customers 100000 1000000 2000000] [--share 3000] [--rows 65536] [--rounds 3]
 
 A made-up company (about fourteen purchase lines a customer, `benchmarks/company.py`) is scored for churn by a model of
-400 trees with 31 leaves, six deep: features, calibrated scores, percentiles and five reasons in words for each row, published as
-Parquet. All numbers are CPU seconds on one thread; memory is the peak of a process that does nothing else. The usual
-route (`benchmarks/usual_route.py`) is measured on a share of the customers and scaled to all of them.
+400 trees with 31 leaves, six deep: features, calibrated scores, percentiles and five reasons in words for each row,
+published as Parquet. All numbers are CPU seconds on one thread; memory is the peak of a process that does nothing else.
+The usual route (`benchmarks/usual_route.py`) is measured on a share of the customers and scaled to all of them.
 """
 
 from __future__ import annotations
