@@ -229,12 +229,27 @@ class NextOfferConfig(TaskConfig):
     )
 
 
+class ValueConfig(TaskConfig):
+    """Everybody who ever bought: what will he bring within the horizon, as sales or as margin?"""
+
+    horizon: PositiveInt = 365
+    worth_of: Literal["amount", "margin"] = "amount"
+
+
+class LoyaltyConfig(TaskConfig):
+    """Customers who bought lately: how loyal are they, by which traits? A score, not a trained model."""
+
+    active_within: PositiveInt = 180
+
+
 class TasksConfig(Frozen):
     """The tasks of a project; one that is absent is not run."""
 
     churn: ChurnConfig | None = None
     conversion: ConversionConfig | None = None
     next_offer: NextOfferConfig | None = None
+    value: ValueConfig | None = None
+    loyalty: LoyaltyConfig | None = None
 
     def named(self) -> dict[str, TaskConfig]:
         """The configured tasks by name, in the order of their declaration."""

@@ -19,6 +19,8 @@ from ..explain import review as review_page
 from ..registry.versions import export, load
 from ..scoring.batch import ScoreReport, score
 from ..scoring.forget import without_forgotten
+from ..tasks import declare
+from ..training.computed import draw_up
 from ..training.experiment import Trained, train
 from ..training.record import record
 from ..training.story import as_good_words
@@ -48,6 +50,8 @@ def run(config: Config, console: Console, *, trials: int | None, seconds: float 
 def _task(data: Dataset, name: str, console: Console, trials: int | None, seconds: float | None) -> dict[str, Any]:
     config = data.config
     console.note(f"{name}")
+    if declare(name, config.task(name)).target is None:
+        return _computed(data, name, console)
     with console.step(f"{name}: train"):
         trained = train(data, name, trials=trials, seconds=seconds, say=console.say)
     for sentence in as_good_words(trained.judgement, trained.fitted.rules):
@@ -62,6 +66,30 @@ def _task(data: Dataset, name: str, console: Console, trials: int | None, second
     with console.step(f"{name}: score"):
         report = score(data, name, load(config, name), force=True, say=console.say)
     return _summary(trained, report, page, folder)
+
+
+def _computed(data: Dataset, name: str, console: Console) -> dict[str, Any]:
+    """A score that is put together and not trained: drawn up, exported and put out; there is no grade and no page."""
+    config = data.config
+    with console.step(f"{name}: draw up"):
+        drawn = draw_up(data, name, say=console.say)
+    with console.step(f"{name}: export"):
+        folder = export(config, name, config.home / EXPORTS / config.name / name)
+    with console.step(f"{name}: score"):
+        report = score(data, name, load(config, name), force=True, say=console.say)
+    return {
+        "grade": None,
+        "metrics": {},
+        "intervals": {},
+        "left_out": list(drawn.left_out),
+        "run_id": drawn.run_id,
+        "model_name": drawn.registered.name,
+        "model_version": drawn.registered.version,
+        "scores": str(report.folder),
+        "export": str(folder),
+        "review": None,
+        "rows": report.rows,
+    }
 
 
 def write_review(config: Config, name: str, review: review_page.Review) -> Path:
@@ -114,12 +142,16 @@ def _summary(trained: Trained, report: ScoreReport, page: Path, folder: Path) ->
 def as_table(summary: dict[str, Any]) -> Table:
     """Model, rule and ceiling side by side, a line a task."""
     table = Table(title=f"{summary['config']}: {summary['seconds']['total']:.0f} s", title_justify="left")
-    ceilings = any(f"ceiling.test.{t['primary_metric']}" in t["metrics"] for t in summary["tasks"].values())
+    ceilings = any(f"ceiling.test.{t.get('primary_metric')}" in t["metrics"] for t in summary["tasks"].values())
     for column in ("task", "metric", "model", "95 % interval", "rule", *(["ceiling"] if ceilings else []), "gain"):
         table.add_column(column, justify="left" if column in ("task", "metric") else "right")
     for column in ("AUC", "calibration error", "grade", "scored rows"):
         table.add_column(column, justify="right")
     for name, task in summary["tasks"].items():
+        if task["grade"] is None:
+            empty = [""] * (len(table.columns) - 3)
+            table.add_row(name, "put together, not trained", *empty, f"{task['rows']:,}")
+            continue
         metrics, metric = task["metrics"], task["primary_metric"]
         ceiling = metrics.get(f"ceiling.test.{metric}")
         table.add_row(

@@ -259,4 +259,8 @@ def task_needs(config: Config) -> dict[str, tuple[Need, ...]]:
         needs["conversion"] = of_campaigns if tasks.conversion.of == "campaigns" else of_prospects
     if tasks.next_offer is not None:
         needs["next_offer"] = (Need("transactions", ("product_id",)), Need("products", ("category",)))
+    if tasks.loyalty is not None:
+        needs["loyalty"] = (Need("transactions"),)
+    if tasks.value is not None:
+        needs["value"] = (Need("transactions", (tasks.value.worth_of,)),)
     return needs

@@ -12,16 +12,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator, Mapping
-from typing import Any, Protocol
 
 import numpy as np
 import pyarrow as pa
 
-from ..language.declarations import FeatureColumn
-from ..models.base import Floats
-from ..models.encoding import LEVELS, Profile
-from ..models.linear_start import LinearStart
-from .plain_trees import PlainTrees
+from ..models.base import Floats, ScoringModel
+from ..models.encoding import LEVELS
+from .plain_trees import Plain, PlainTrees
 from .reasons import Reasons, values_as_text
 from .started_trees import StartedTrees
 from .tables import TablesDoNotApply, TopGroups, TreeTables
@@ -31,43 +28,10 @@ TOLERANCE = 1e-9  # of tables against LightGBM, relative to 1 + the largest raw 
 _log = logging.getLogger(__name__)
 
 
-class ExplainedModel(Protocol):
-    """What is asked of a model: `models.classifier.BoostedClassifier` has it. Raw score: booster + start + shift."""
-
-    @property
-    def columns(self) -> tuple[FeatureColumn, ...]:
-        """The features (p,)."""
-        ...
-
-    @property
-    def booster(self) -> Any:
-        """The lightgbm.Booster."""
-        ...
-
-    @property
-    def start(self) -> LinearStart | None:
-        """The logistic regression that boosting started from, if any."""
-        ...
-
-    @property
-    def shift(self) -> float:
-        """What is added to the booster's raw score."""
-        ...
-
-    @property
-    def quantiles(self) -> Mapping[str, Profile]:
-        """What was seen of each feature in training."""
-        ...
-
-    def encode(self, table: pa.Table) -> Floats:
-        """The matrix (n, p)."""
-        ...
-
-
 class Explainer:
     """Explains one model. `groups` are the families of its features, `group_of` (p,) says which each belongs to."""
 
-    def __init__(self, model: ExplainedModel, trees: TreeTables | PlainTrees) -> None:
+    def __init__(self, model: ScoringModel, trees: TreeTables | Plain) -> None:
         self.model = model
         self.trees = trees if model.start is None else StartedTrees(trees, model.start)
         families = [column.family or column.name for column in model.columns]
@@ -118,7 +82,7 @@ class Explainer:
 
 
 def explainer(
-    model: ExplainedModel,
+    model: ScoringModel,
     rows: pa.Table | None = None,
     *,
     memory_limit_mb: int = 512,
@@ -130,6 +94,8 @@ def explainer(
     from the training quantiles. Where tables do not apply, or differ, LightGBM's own code explains, and a warning says
     so.
     """
+    if model.booster is None:
+        return Explainer(model, Plain(model.score_matrix, model.explain_matrix))
     plain = PlainTrees(model.booster, threads)
     try:
         tables = TreeTables.from_booster(model.booster, memory_limit_mb=memory_limit_mb)
@@ -152,7 +118,7 @@ def explainer(
     return Explainer(model, tables)
 
 
-def plausible_rows(model: ExplainedModel, n: int, *, seed: int = 0) -> Floats:
+def plausible_rows(model: ScoringModel, n: int, *, seed: int = 0) -> Floats:
     """Encoded rows (n, p), each feature drawn by itself from its training quantiles, a tenth of them missing."""
     rng = np.random.default_rng(seed)
     X = np.full((n, len(model.columns)), np.nan)

@@ -15,8 +15,7 @@ import pyarrow as pa
 
 from ..errors import ModelError
 from ..language.declarations import FeatureColumn
-from ..models.base import Floats
-from ..models.classifier import BoostedClassifier
+from ..models.base import Floats, ScoringModel
 from ..models.encoding import LEVELS
 from .contributions import Explainer
 from .values import clean, format_numbers
@@ -55,7 +54,7 @@ class Curve:
         return all(value is None or isinstance(value, float) for value in self.values)
 
 
-def read_settings(texts: Sequence[str], model: BoostedClassifier) -> dict[str, Setting]:
+def read_settings(texts: Sequence[str], model: ScoringModel) -> dict[str, Setting]:
     """Values by feature from texts such as "visits_28d=3"; nothing behind the sign means not known.
 
     ModelError, with the nearest names, for a feature or a category that the model does not know, and for what should
@@ -90,7 +89,7 @@ def with_settings(rows: pa.Table, settings: Mapping[str, Setting]) -> pa.Table:
     return rows
 
 
-def curve(explainer: Explainer, model: BoostedClassifier, row: pa.Table, name: str) -> Curve:
+def curve(explainer: Explainer, model: ScoringModel, row: pa.Table, name: str) -> Curve:
     """The probability of one row (a table of one) over the values of a feature: numbers on a grid, or categories."""
     column = find_feature(name, model.columns)
     profile = model.quantiles[name]
@@ -132,7 +131,7 @@ def value_in_words(value: Setting, unit: str, currency: str) -> str:
     return str(format_numbers(np.array([value]), unit, currency)[0].as_py())
 
 
-def range_in_words(model: BoostedClassifier, name: str, value: Setting, currency: str) -> str:
+def range_in_words(model: ScoringModel, name: str, value: Setting, currency: str) -> str:
     """Where training has seen the values of a feature, and whether `value` lies there."""
     column, profile = find_feature(name, model.columns), model.quantiles[name]
     if isinstance(profile, Mapping):
@@ -150,7 +149,7 @@ def range_in_words(model: BoostedClassifier, name: str, value: Setting, currency
     return words
 
 
-def _read_value(column: FeatureColumn, text: str, model: BoostedClassifier) -> Setting:
+def _read_value(column: FeatureColumn, text: str, model: ScoringModel) -> Setting:
     if not text:
         return None
     profile = model.quantiles[column.name]
@@ -185,6 +184,6 @@ def _grid(column: FeatureColumn, low: float | None, high: float | None, profile:
     return [float(value) for value in grid]
 
 
-def probabilities(explainer: Explainer, model: BoostedClassifier, rows: pa.Table) -> Floats:
+def probabilities(explainer: Explainer, model: ScoringModel, rows: pa.Table) -> Floats:
     """Calibrated probabilities (n,)."""
     return model.calibrator.apply(explainer.raw_score(rows))

@@ -49,7 +49,7 @@ from .snapshot import Snapshots
 NewEngine = Callable[..., AbstractContextManager[Engine]]
 """Opens an engine; it is called with nothing, or with another number of `threads`."""
 ELSEWHERE = "Asia/Shanghai"
-_SETTINGS: dict[str, dict[str, Any]] = {"next_offer": {"min_buyers": 3}}
+_SETTINGS: dict[str, dict[str, Any]] = {"next_offer": {"min_buyers": 3}, "value": {"horizon": 30}}
 
 
 def battery(*blocks: Block) -> Callable[[], None]:
@@ -170,13 +170,17 @@ def assert_point_in_time(
 def assert_target_in_window(
     task: Task, company: Company | None = None, new: NewEngine = engine, ways: Sequence[Way] = WAYS
 ) -> None:
-    """Targets are the same whatever happened up to the cutoff, or after the end of the horizon."""
+    """Targets are the same whatever happened up to the cutoff, or after the end of the horizon; and worths."""
+    if task.target is None:
+        return
     company = company or made_up_company()
     spine = train(task, [], company, new).table
     for cutoff, end in sorted({(row["cutoff"], row["window_end"]) for row in spine.to_pylist()}):
         rows = spine.filter(pc.equal(spine["cutoff"], pa.scalar(cutoff, pa.timestamp("us"))))
         outcomes = _outcomes(task, company, rows, new)
-        assert len(set(outcomes.values())) == 2, f"{task.name}: all outcomes at {cutoff} are alike; nothing is shown"
+        assert len({target for target, _ in outcomes.values()}) == 2, (
+            f"{task.name}: all outcomes at {cutoff} are alike; nothing is shown"
+        )
         for way in ways:
             spoilt = company.with_tables(spoil_outside(company.tables, cutoff, end, way))
             others = _outcomes(task, spoilt, rows, new)
@@ -187,15 +191,15 @@ def assert_target_in_window(
             )
 
 
-def _outcomes(task: Task, company: Company, spine: pa.Table, new: NewEngine) -> dict[tuple[Any, ...], int]:
+def _outcomes(task: Task, company: Company, spine: pa.Table, new: NewEngine) -> dict[tuple[Any, ...], Any]:
     with new() as opened:
         snapshots = Snapshots(company.dataset(opened), task, blocks=())
-        measures = [task.target.condition.measure]
+        measures = [task.outcome.condition.measure, *([task.worth.measure] if task.worth is not None else [])]
         snapshots._set_spine(spine, measures)
         cutoff = spine["cutoff"][0].as_py()
         moment = PerRow() if task.is_planned else Shared(cutoff, company.zone)
-        rows = opened.arrow(compile_spine((), task.target, moment, snapshots.tables)).to_pylist()
-    return {tuple(row[key] for key in task.keys): row["target"] for row in rows}
+        rows = opened.arrow(compile_spine((), task.outcome, moment, snapshots.tables, task.worth)).to_pylist()
+    return {tuple(row[key] for key in task.keys): (row["target"], row.get("worth")) for row in rows}
 
 
 # ------------------------------------------------------------------------------------------- the same everywhere

@@ -33,13 +33,13 @@ class Outcomes(Snapshots):
         ended = pc.less_equal(spine["window_end"], pa.scalar(self.data.observed_until, _MICROSECONDS))
         spine = spine.filter(ended)
         moment = PerRow() if self.task.is_planned else Shared(as_of, self.zone)
-        self._set_spine(spine, [self.task.target.condition.measure])
-        found = self.engine.arrow(compile_spine((), self.task.target, moment, self.tables))
+        self._set_spine(spine, [self.task.outcome.condition.measure])
+        found = self.engine.arrow(compile_spine((), self.task.outcome, moment, self.tables))
         return found.select([*self.task.keys, "window_end", "target"])
 
     def positives(self, as_of: datetime) -> pa.Table:
         """How many of an entity's eligible keys came true, scored or not: the entity and `n` (int64)."""
-        moment, target = Shared(as_of, self.zone), self.task.target
+        moment, target = Shared(as_of, self.zone), self.task.outcome
         query = compile_requirement(target, moment, self.tables)
         true = exp.select(*target.key).from_(query.subquery("t")).where(holds(target.condition, exp.column("value")))
         spine = self.engine.arrow(true)

@@ -31,7 +31,7 @@ from ..language.sight import Columns
 from .spelled import describe, for_value, names_of_attribute, of_attribute, slugs
 
 Learned = Mapping[str, tuple[str, ...]]
-_OF_ROWS = ("cutoff", "window_end", "target", "__row")
+_OF_ROWS = ("cutoff", "window_end", "target", "worth", "__row")
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 `Snapshots` joins what the compiler computes to the spine of a population. The same code builds the many cutoffs of
 training and the one cutoff of a nightly job. An Arrow snapshot has the task's keys, `cutoff` and `window_end`
 (timestamps, UTC), one column for each feature (float64, int64 or string; null means missing) and, where asked for,
-`target` (int8).
+`target` (int8) and, for a task that has one, `worth` (float64).
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ class Snapshots:
 
     # ------------------------------------------------------------------------------ who
     def population(self, cutoffs: Sequence[datetime], *, with_target: bool) -> pa.Table:
-        """The eligible keys at each cutoff, sorted, with `cutoff`, `window_end` and, if asked for, `target`."""
+        """The eligible keys at each cutoff, sorted, with `cutoff`, `window_end` and, if asked for, what came of it."""
         moments = [Shared(cutoff, self.zone) for cutoff in cutoffs or [self.data.observed_until]]
         spines = [self._eligible(self._universe(moment.cutoff), moment, with_target) for moment in moments]
         return self._ordered(pa.concat_tables(spines if cutoffs else [spines[0].slice(0, 0)]))
@@ -135,16 +135,19 @@ class Snapshots:
         return spine.append_column("window_end", pa.repeat(end, spine.num_rows))
 
     def _eligible(self, spine: pa.Table, moment: Moment, with_target: bool) -> pa.Table:
-        target = self.task.target if with_target else None
+        target = self.task.outcome if with_target else None
         requirements = self.task.population.requirements
         measures = [requirement.condition.measure for requirement in (*requirements, *([target] if target else []))]
+        if with_target and self.task.worth is not None:
+            measures.append(self.task.worth.measure)
         self._set_spine(spine, measures)
         eligible = self.engine.arrow(self._spine_query(target, moment))
         return eligible.select([name for name in eligible.column_names if not name.startswith("edge_")])
 
     def _spine_query(self, target: Requirement | None, moment: Moment) -> exp.Select:
         """The rows of the spine that are eligible."""
-        return compile_spine(self.task.population.requirements, target, moment, self.tables)
+        worth = self.task.worth if target is not None else None
+        return compile_spine(self.task.population.requirements, target, moment, self.tables, worth)
 
     def _set_spine(self, spine: pa.Table, measures: Sequence[Measure]) -> None:
         self.engine.add_table(SPINE, with_edges(spine, edges_needed(measures), self.zone))

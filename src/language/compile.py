@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from .declarations import Condition, Feature, Group, Requirement
+from .declarations import Condition, Feature, Group, Measure, Requirement
 from .expressions import COMPARISONS, ZERO, equal, of_somebody
 from .loop import loop_parts
 from .moments import Moment
@@ -45,9 +45,13 @@ def compile_together(group: Group, moment: Moment, columns: Columns) -> exp.Sele
 
 def compile_requirement(requirement: Requirement, moment: Moment, columns: Columns) -> exp.Select:
     """The keys in sight (and cutoffs) with the measured value in a column `value`; compare it with `holds`."""
-    measure = requirement.condition.measure
+    return compile_measure(requirement.table, requirement.key, requirement.condition.measure, moment, columns)
+
+
+def compile_measure(table: str, key: tuple[str, ...], measure: Measure, moment: Moment, columns: Columns) -> exp.Select:
+    """The keys in sight (and cutoffs) with one measure in a column `value`."""
     feature = Feature("value", measure, definition="")
-    (part,) = compile_group(Group(requirement.table, requirement.key, (feature,)), moment, columns)
+    (part,) = compile_group(Group(table, key, (feature,)), moment, columns)
     return part.query
 
 

@@ -486,6 +486,19 @@ class Requirement:
     condition: Condition
 
 
+@dataclass(frozen=True)
+class Worth:
+    """What comes of a row if its target comes true, in money: a sum over the same time ahead as the target's."""
+
+    table: str
+    key: tuple[str, ...]
+    measure: Measure
+
+    def __post_init__(self) -> None:
+        if not self.measure.looks_ahead:
+            raise ValueError("what a row is worth lies ahead of the cutoff: give its measure `ahead` or `until`")
+
+
 Universe = Seen | Pairs | Planned
 
 

@@ -11,9 +11,9 @@ from datetime import datetime
 
 from sqlglot import exp
 
-from .compile import compile_requirement, holds
-from .declarations import Count, Group, Pairs, Planned, Requirement, Seen
-from .expressions import equal, of_somebody
+from .compile import compile_measure, compile_requirement, holds
+from .declarations import Count, Group, Pairs, Planned, Requirement, Seen, Worth
+from .expressions import ZERO, equal, number, of_somebody
 from .moments import SPINE, Moment, PerRow, Shared, timestamp
 from .sight import Columns, Sight
 
@@ -50,23 +50,35 @@ def compile_plans(universe: Planned, first: datetime, last: datetime, as_of: dat
 
 
 def compile_spine(
-    requirements: Sequence[Requirement], target: Requirement | None, moment: Moment, columns: Columns
+    requirements: Sequence[Requirement],
+    target: Requirement | None,
+    moment: Moment,
+    columns: Columns,
+    worth: Worth | None = None,
 ) -> exp.Select:
-    """The spine's rows that meet every requirement, with a column `target` (0 or 1) where a target is given."""
+    """The spine's rows that meet every requirement.
+
+    A column `target` (0 or 1) comes with a target, a column `worth` (a double, 0 without events) with a worth.
+    """
     query = exp.select("s.*").from_(exp.to_table(SPINE).as_("s"))
     for index, requirement in enumerate(requirements):
-        query = _measured(query, requirement, f"r{index}", moment, columns)
+        measured = compile_requirement(requirement, moment, columns)
+        query = _joined(query, measured, requirement.key, f"r{index}", moment)
         query = query.where(holds(requirement.condition, exp.column("value", f"r{index}")))
     if target is not None:
-        query = _measured(query, target, "t", moment, columns)
+        query = _joined(query, compile_requirement(target, moment, columns), target.key, "t", moment)
         query = query.select(
             exp.alias_(exp.cast(holds(target.condition, exp.column("value", "t")), "tinyint"), "target")
         )
+    if worth is not None:
+        measured = compile_measure(worth.table, worth.key, worth.measure, moment, columns)
+        query = _joined(query, measured, worth.key, "w", moment)
+        value = exp.Coalesce(this=exp.column("value", "w"), expressions=[ZERO.copy()])
+        query = query.select(exp.alias_(number(value), "worth"))
     return query
 
 
-def _measured(query: exp.Select, requirement: Requirement, alias: str, moment: Moment, columns: Columns) -> exp.Select:
-    keys = (*requirement.key, *(("cutoff",) if isinstance(moment, PerRow) else ()))
-    on = exp.and_(*(equal(exp.column(key, alias), exp.column(key, "s")) for key in keys))
-    measured = compile_requirement(requirement, moment, columns)
+def _joined(query: exp.Select, measured: exp.Select, key: tuple[str, ...], alias: str, moment: Moment) -> exp.Select:
+    keys = (*key, *(("cutoff",) if isinstance(moment, PerRow) else ()))
+    on = exp.and_(*(equal(exp.column(name, alias), exp.column(name, "s")) for name in keys))
     return query.join(measured.subquery(alias), on=on, join_type="left")

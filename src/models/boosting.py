@@ -80,15 +80,23 @@ def dataset(
         raise ModelError(
             "the target has no positives or no negatives in the training rows; check the horizon and split"
         )
+    begun = np.broadcast_to(start, len(target)).copy() if np.any(start) else None
+    return _dataset(encoder, matrix, target, weight=weight, reference=reference, init_score=begun, max_bin=max_bin)
+
+
+def amounts(encoder: Encoder, matrix: Floats, amount: Floats, *, reference: lgb.Dataset | None = None) -> lgb.Dataset:
+    """A LightGBM dataset of an encoded matrix (n, p) and amounts (n,)."""
+    return _dataset(encoder, matrix, amount, reference=reference)
+
+
+def _dataset(encoder: Encoder, matrix: Floats, label: Floats, *, max_bin: int = 255, **more: Any) -> lgb.Dataset:
     return lgb.Dataset(
         matrix,
-        label=target,
-        weight=weight,
-        reference=reference,
-        init_score=np.broadcast_to(start, len(target)).copy() if np.any(start) else None,
+        label=label,
         feature_name=_safe_names(encoder.names),
         categorical_feature=list(encoder.categories),
         params={"feature_pre_filter": False, "max_bin": max_bin, "verbosity": -1},
+        **more,
     )
 
 

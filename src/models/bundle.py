@@ -3,7 +3,8 @@
 Files: model.txt (LightGBM), linear_start.json (if boosting has one), model.json (kind, hyperparameters), features.json
 (columns, vocabulary, training quantiles), calibration.json, scores.json (distribution of the raw scores in the
 calibration window), config.json (the project, resolved), task.json (free metadata: task, keys, horizon, run) and
-manifest.json (a checksum of each). No pickle, no code. Inside an MLflow model folder the bundle lies under
+manifest.json (a checksum of each); a task with a worth has the folder worth/ besides. Kinds without trees have
+model.json and features.json alone. No pickle, no code. Inside an MLflow model folder the bundle lies under
 `data/bundle`; `load_bundle` takes either folder, and needs no MLflow. `mlflow.pyfunc.load_model` calls `_load_pyfunc`
 here.
 """
@@ -22,10 +23,11 @@ from numpy.typing import ArrayLike
 
 from ..errors import ModelError
 from ..language.declarations import FeatureColumn
-from .base import Floats, read_json, without_credentials, write_json
-from .classifier import BoostedClassifier
+from .base import Floats, ScoringModel, read_json, without_credentials, write_json
 from .encoding import LEVELS
+from .kinds import load_model
 from .manifest import MANIFEST, verify_manifest, write_manifest
+from .worth import WorthModel
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 INNER = Path("data") / "bundle"
 """Where the bundle lies inside an MLflow model folder."""
 
-CONFIG, TASK, SCORES = "config.json", "task.json", "scores.json"
+CONFIG, TASK, SCORES, WORTH = "config.json", "task.json", "scores.json", "worth"
 _SCORE_QUANTILES = 1_001
 
 logger = logging.getLogger(__name__)
@@ -45,13 +47,14 @@ class Bundle:
 
     `metadata` is the content of task.json, `config` the project that it was trained with. `version` is known where
     the model comes from the registry or from an export. `distribution` has 1,001 quantiles of the raw scores in the
-    calibration window, or None.
+    calibration window, or None. `worth` foretells money, for tasks that have a worth.
     """
 
-    model: BoostedClassifier
+    model: ScoringModel
     metadata: Mapping[str, Any]
     config: Mapping[str, Any]
     distribution: Floats | None = None
+    worth: WorthModel | None = None
     name: str | None = None
     version: str | None = None
     run_id: str | None = None
@@ -62,15 +65,20 @@ class Bundle:
         return self.model.columns
 
     def predict(self, table: pa.Table) -> pa.Table:
-        """One row a row of the snapshot: score (probability), raw_score (log-odds), percentile (0 to 100).
+        """One row a row of the snapshot: score (probability), raw_score (log-odds), percentile (0 to 100), and worth.
 
         The percentile is the rank of the raw score among those of the calibration window; it is absent where the
-        bundle has no distribution. ModelError where a feature is missing or of a wrong type.
+        bundle has no distribution, as the columns of the expected worth are where it has none. ModelError where a
+        feature is missing or of a wrong type.
         """
         raw = self.model.raw_score(table)
-        outputs = {"score": self.model.calibrator.apply(raw), "raw_score": raw}
+        score = self.model.calibrator.apply(raw)
+        outputs = {"score": score, "raw_score": raw}
         if self.distribution is not None:
             outputs["percentile"] = percentiles(raw, self.distribution)
+        outputs |= self.model.outputs(table)
+        if self.worth is not None:
+            outputs |= self.worth.foretell(table, score).columns()
         return pa.table(outputs)
 
     def frame(self, table: pa.Table) -> pd.DataFrame:
@@ -106,12 +114,13 @@ def percentiles(raw: Floats, distribution: Floats) -> Floats:
 
 
 def save_bundle(
-    model: BoostedClassifier,
+    model: ScoringModel,
     folder: Path,
     metadata: Mapping[str, Any],
     config: Mapping[str, Any],
     *,
     raw_scores: ArrayLike | None = None,
+    worth: WorthModel | None = None,
 ) -> None:
     """Write a bundle into a new or empty folder.
 
@@ -123,6 +132,8 @@ def save_bundle(
     if any(folder.iterdir()):
         raise ModelError(f"{folder} is not empty; give a new folder for the model")
     model.save(folder)
+    if worth is not None:
+        worth.save(folder / WORTH)
     try:
         write_json(folder / CONFIG, without_credentials(config))
         write_json(folder / TASK, dict(metadata))
@@ -154,10 +165,11 @@ def load_bundle(folder: str | Path, *, threads: int | None = None) -> Bundle:
     metadata = read_json(inner / TASK)
     scores = read_json(inner / SCORES)["raw_score_quantiles"] if (inner / SCORES).exists() else None
     return Bundle(
-        model=BoostedClassifier.load(inner, threads=threads),
+        model=load_model(inner, threads=threads),
         metadata=metadata,
         config=read_json(inner / CONFIG),
         distribution=None if scores is None else np.asarray(scores, dtype=np.float64),
+        worth=WorthModel.load(inner / WORTH, threads=threads) if (inner / WORTH).is_dir() else None,
         name=about.get("model_name", metadata.get("model_name")),
         version=about.get("model_version"),
         run_id=about.get("run_id", metadata.get("run_id")),

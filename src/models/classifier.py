@@ -20,7 +20,7 @@ from ..config import LearnerConfig
 from ..errors import ModelError
 from ..language.declarations import FeatureColumn
 from . import boosting
-from .base import Floats, read_json, write_json
+from .base import Floats, json_bytes, read_json, write_json
 from .calibration import FOLDS, Calibrator, entity_folds
 from .encoding import Encoder, Profile
 from .linear_start import LinearStart
@@ -160,9 +160,7 @@ class BoostedClassifier:
         """Log-odds (n,), corrected for sampled negatives."""
         scores = np.empty(table.num_rows)
         for rows, matrix in self._chunks(table):
-            scores[rows] = self.booster.predict(matrix, raw_score=True, num_threads=self.threads or 0)
-            if self.start is not None:
-                scores[rows] += self.start.raw_score(matrix)
+            scores[rows] = self.score_matrix(matrix)
         return np.asarray(scores + self.shift)
 
     def predict(self, table: pa.Table) -> Floats:
@@ -176,10 +174,7 @@ class BoostedClassifier:
         """
         values = np.empty((table.num_rows, len(self.columns) + 1))
         for rows, matrix in self._chunks(table):
-            values[rows] = self.booster.predict(matrix, pred_contrib=True, num_threads=self.threads or 0)
-            if self.start is not None:
-                values[rows, :-1] += self.start.contributions(matrix)
-                values[rows, -1] += self.start.intercept
+            values[rows] = self.explain_matrix(matrix)
         values[:, -1] += self.shift
         return values
 
@@ -187,6 +182,30 @@ class BoostedClassifier:
         for start in range(0, table.num_rows, boosting.CHUNK):
             part = table.slice(start, boosting.CHUNK)
             yield slice(start, start + part.num_rows), self.encode(part)
+
+    def score_matrix(self, matrix: Floats) -> Floats:
+        """Raw scores (n,) of an encoded matrix, without the shift."""
+        scores = np.asarray(self.booster.predict(matrix, raw_score=True, num_threads=self.threads or 0))
+        return scores if self.start is None else np.asarray(scores + self.start.raw_score(matrix))
+
+    def explain_matrix(self, matrix: Floats) -> Floats:
+        """Contributions (n, p + 1) of an encoded matrix, without the shift."""
+        values = np.asarray(self.booster.predict(matrix, pred_contrib=True, num_threads=self.threads or 0))
+        if self.start is not None:
+            values[:, :-1] += self.start.contributions(matrix)
+            values[:, -1] += self.start.intercept
+        return values
+
+    def outputs(self, table: pa.Table) -> dict[str, pa.Array]:
+        """Nothing beside the score."""
+        return {}
+
+    @property
+    def content(self) -> bytes:
+        """All that decides its scores, for checksums."""
+        start = None if self.start is None else self.start.to_json()
+        parts = [start, self.encoder.to_json(), self.calibrator.to_json(), self.negative_share]
+        return str(self.booster.model_to_string()).encode() + json_bytes(parts)
 
     # -------------------------------------------------------------------------------- on disk
     def save(self, folder: Path) -> None:

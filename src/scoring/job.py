@@ -125,14 +125,11 @@ def _check_model(task: Task, bundle: Bundle) -> None:
 
 def model_digest(bundle: Bundle) -> str:
     """sha256 of what decides a model's scores and words: trees, encoding, calibration, distribution of scores."""
-    total = hashlib.sha256(bundle.model.booster.model_to_string().encode())
-    if bundle.model.start is not None:
-        total.update(json_bytes(bundle.model.start.to_json()))
-    total.update(json_bytes(bundle.model.encoder.to_json()))
-    total.update(json_bytes(bundle.model.calibrator.to_json()))
-    total.update(repr(bundle.model.negative_share).encode())
+    total = hashlib.sha256(bundle.model.content)
     if bundle.distribution is not None:
         total.update(bundle.distribution.tobytes())
+    if bundle.worth is not None:
+        total.update(bundle.worth.content)
     return total.hexdigest()
 
 

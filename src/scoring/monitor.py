@@ -79,7 +79,7 @@ def monitor(
     Raises OutputError where a result is damaged.
     """
     task = declare(task_name, data.config.task(task_name))
-    metric = f"map_at_{task.top}" if task.ranks_within else task.primary_metric
+    metric = f"map_at_{task.top}" if task.ranks_within else task.ranking_metric
     outcomes, settings = Outcomes(data, task), data.config.scoring.monitor
     days: list[MonitoredDay] = []
     waiting = []

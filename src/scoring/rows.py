@@ -69,6 +69,9 @@ class Scorer:
         columns["raw_score"] = pa.array(raw, pa.float64())
         columns["percentile"] = pa.nulls(n, pa.float64()) if known is None else pa.array(percentiles(raw, known))
         columns |= outputs(self.task, snapshot, probability)
+        columns |= self.bundle.model.outputs(snapshot)
+        if self.bundle.worth is not None:
+            columns |= self.bundle.worth.foretell(snapshot, probability).columns()
         columns |= reasons.columns(self.writer.write_batch(snapshot, reasons.feature))
         columns |= _provenance(job, scored_at, n)
         return pa.table(columns), raw if of_all is None else of_all

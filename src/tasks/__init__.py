@@ -5,12 +5,14 @@
 
 from __future__ import annotations
 
-from ..config import ChurnConfig, ConversionConfig, NextOfferConfig, TaskConfig
+from ..config import ChurnConfig, ConversionConfig, LoyaltyConfig, NextOfferConfig, TaskConfig, ValueConfig
 from ..errors import ConfigError
 from .base import Task
 from .churn import churn
 from .conversion import conversion
+from .loyalty import loyalty
 from .next_offer import next_offer
+from .value import value
 
 __all__ = ["Task", "declare"]
 
@@ -24,4 +26,8 @@ def declare(name: str, config: TaskConfig) -> Task:
             return conversion(config)
         case NextOfferConfig():
             return next_offer(config)
+        case LoyaltyConfig():
+            return loyalty(config)
+        case ValueConfig():
+            return value(config)
     raise ConfigError(f"no task is called '{name}'")

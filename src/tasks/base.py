@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..language.declarations import Pairs, Planned, Population, Requirement
+from ..language.declarations import Pairs, Planned, Population, Requirement, Worth
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,38 @@ class Output:
 
 
 @dataclass(frozen=True)
+class AmountRule:
+    """How a company would foretell money without a model, by feature columns.
+
+    `pace`: an amount so far (first column) over the days it took (second column, or `days`), times the horizon.
+    `product`: two columns multiplied, such as expected visits by the worth of one.
+    """
+
+    name: str
+    kind: Literal["pace", "product"]
+    columns: tuple[str, ...]
+    words: str
+    days: int | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """A feature that speaks for a trait, or against it where `sign` is -1."""
+
+    feature: str
+    sign: Literal[1, -1] = 1
+
+
+@dataclass(frozen=True)
+class Trait:
+    """One side of a scorecard: its name, what it means, and the features that show it."""
+
+    name: str
+    definition: str
+    evidence: tuple[Evidence, ...]
+
+
+@dataclass(frozen=True)
 class Wording:
     """What the task is called in sentences that people read."""
 
@@ -53,7 +85,9 @@ class Task:
     `keys` identify a row beside its cutoff: the entity first. `horizon` is in days; 0 where each row brings its own
     end. `ranks_within` names the key whose values compete for an entity, as offers do, and `top` how many of them are
     put out, and `rank_by` by which of the `outputs` (default: the score). Negatives are sampled to `negative_share` in
-    training, never in evaluation.
+    training, never in evaluation. `worth` is the money that comes of a row within the target's time: a task that has
+    one foretells it beside the probability, and is held against `worth_rules`. A task without a target is not trained:
+    its `traits` make a scorecard.
     """
 
     name: str
@@ -62,10 +96,10 @@ class Task:
     target_text: str
     keys: tuple[str, ...]
     population: Population
-    target: Requirement
+    target: Requirement | None
     horizon: int
     blocks: tuple[str, ...]
-    primary_metric: Literal["average_precision", "map_at_10"]
+    primary_metric: Literal["average_precision", "map_at_10", "worth_rmse"]
     rules: tuple[RuleOfThumb, ...]
     wording: Wording
     ranks_within: str | None = None
@@ -73,8 +107,13 @@ class Task:
     top: int | None = None
     outputs: tuple[Output, ...] = ()
     rank_by: str | None = None
+    worth: Worth | None = None
+    worth_rules: tuple[AmountRule, ...] = ()
+    traits: tuple[Trait, ...] = ()
 
     def __post_init__(self) -> None:
+        if self.target is None:
+            return
         if not self.target.condition.measure.looks_ahead:
             raise ValueError(f"the target of {self.name} must look ahead: give its measure `ahead` or `until`")
 
@@ -82,6 +121,18 @@ class Task:
     def entity(self) -> str:
         """The key whose rows belong together: the customer, or the prospect."""
         return self.keys[0]
+
+    @property
+    def outcome(self) -> Requirement:
+        """The target of a task that has one."""
+        if self.target is None:
+            raise ValueError(f"{self.name} is put together from what is known: it has no target")
+        return self.target
+
+    @property
+    def ranking_metric(self) -> str:
+        """The metric by which scores are compared: the primary one, or where that is of money, average precision."""
+        return "average_precision" if self.primary_metric.startswith("worth_") else self.primary_metric
 
     @property
     def is_planned(self) -> bool:
@@ -93,5 +144,7 @@ class Task:
         """The tables that the population and the target cannot do without."""
         universe = self.population.universe
         seen = [universe.left.table, universe.right.table] if isinstance(universe, Pairs) else [universe.table]
-        needed = [*seen, *(requirement.table for requirement in self.population.requirements), self.target.table]
+        needed = [*seen, *(requirement.table for requirement in self.population.requirements)]
+        needed += [self.target.table] if self.target is not None else []
+        needed += [self.worth.table] if self.worth is not None else []
         return tuple(dict.fromkeys(needed))

@@ -99,7 +99,7 @@ def _together(task: Task, config: TaskConfig, looks: Sequence[Look], left_out: t
     gain = pooled.gains["rule"]
     pairs = [_aligned(before.drivers, after.drivers) for before, after in pairwise(looks)]
     shared = tuple(float(np.minimum(before, after).sum()) for before, after in pairs)
-    against = stability(task.primary_metric, folds, gain[task.primary_metric], shared)
+    against = stability(task.ranking_metric, folds, gain[task.ranking_metric], shared)
     if len(folds) < FEWEST_FOLDS:
         stable, reasons = None, (f"{len(folds)} folds are too few to say; {FEWEST_FOLDS} are needed", *against)
     elif against:
@@ -108,7 +108,7 @@ def _together(task: Task, config: TaskConfig, looks: Sequence[Look], left_out: t
         stable, reasons = True, ("better than the rule, calibrated, and with the same drivers in every fold",)
     return Backtest(
         task=task.name,
-        metric=task.primary_metric,
+        metric=task.ranking_metric,
         rule=looks[-1].rule_words,
         folds=folds,
         pooled=pooled.estimates["model"],
@@ -154,7 +154,7 @@ def _judged(task: Task, config: TaskConfig, tested: pa.Table, seed: int) -> Judg
 def _part(task: Task, config: TaskConfig, rows: pa.Table, seed: int) -> Part:
     target = target_of(rows)
     positives, entities = int(target.sum()), pc.count_distinct(rows[task.entity]).as_py()
-    metrics = list(dict.fromkeys([task.primary_metric, "roc_auc", "ece"]))
+    metrics = list(dict.fromkeys([task.ranking_metric, "roc_auc", "ece"]))
     if not FEWEST_POSITIVES <= positives <= rows.num_rows - FEWEST_POSITIVES:
         return Part(rows.num_rows, entities, positives, {}, {})
     found = bootstrap(

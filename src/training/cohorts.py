@@ -34,7 +34,7 @@ def _cohort(trained: Trained, attribute: Grouped, code: int) -> Cohort:
     cohort = Cohort(attribute.attribute, attribute.names[code], len(target), positives)
     if min(positives, len(target) - positives) < FEWEST:
         return cohort
-    metric = task.primary_metric
+    metric = task.ranking_metric
     found = bootstrap(
         [metric],
         target,

@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from ..explain.contributions import Explainer
 from ..explain.review import Customer, Reason, Score, spread_rows
 from ..explain.words import ReasonWriter, probability_without
+from ..models.base import ScoringModel
 from ..models.bundle import percentiles
-from ..models.classifier import BoostedClassifier
 from ..tasks.base import Task
 from .experiment import Trained
 from .material import Floats
@@ -37,7 +37,7 @@ def sample_customers(trained: Trained, number: int = SAMPLE_CUSTOMERS) -> tuple[
 def customers_of(
     task: Task,
     explainer: Explainer,
-    model: BoostedClassifier,
+    model: ScoringModel,
     rows: pa.Table,
     distribution: Floats,
     currency: str,

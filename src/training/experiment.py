@@ -20,6 +20,7 @@ from ..language.declarations import FeatureColumn
 from ..models.bundle import save_bundle
 from ..models.calibration import choose_calibrator, entity_folds
 from ..models.classifier import BoostedClassifier
+from ..models.worth import WorthModel
 from ..registry.lookup import Resolved
 from ..registry.tracking import CONFIG_FILE, Run, start_run
 from ..registry.versions import aliases, register
@@ -35,6 +36,7 @@ from .splits import rolling_folds
 from .suspicions import suspicions
 from .tune import Fold, Found, Trial, search
 from .tune_pictures import pictures
+from .worth import WorthScores, fit_worth, rule_amounts, rules_at_hand, worth_of
 
 Say = Callable[[str], None]
 EXPLAINED_ROWS = 10_000
@@ -53,6 +55,7 @@ class Fitted:
     learner: LearnerConfig
     calibration_scores: Floats
     diet: Diet
+    worth: WorthModel | None = None
 
 
 @dataclass(frozen=True)
@@ -175,7 +178,11 @@ def fit(material: Material, *, say: Say = lambda text: None, run: Run | None = N
     calibrator = choose_calibrator(raw, outcome, entity.to_numpy(), seed=material.seed)
     calibrated = model.with_calibrator(calibrator)
     rules = fit_rules(task, columns, training, look, seed=material.seed, groups=lists_of(task, look))
-    return Fitted(calibrated, why, rules, found.trials, learner, raw, eaten)
+    worth = None
+    if task.worth is not None:
+        say("fitting the worth")
+        worth = fit_worth(material, calibrated, learner, training, raw)
+    return Fitted(calibrated, why, rules, found.trials, learner, raw, eaten, worth)
 
 
 def _folds(training: pa.Table, target: Floats) -> list[Fold]:
@@ -225,6 +232,10 @@ def _test(material: Material, fitted: Fitted) -> tuple[pa.Table, pa.Table]:
             scores[f"{name}:rank"] = values
         for name, values in fitted.rules.probabilities(rows).items():
             scores[f"{name}:probability"] = values
+        if fitted.worth is not None:
+            scores |= vars(fitted.worth.foretell(rows, scores["score"]))
+            at_hand = rules_at_hand(material.task, rows.column_names)
+            scores |= {f"{name}:amount": of for name, of in rule_amounts(material.task, at_hand, rows).items()}
         return scores
 
     return material.scored("test", score, keep=EXPLAINED_ROWS)
@@ -242,6 +253,15 @@ def _judge(material: Material, fitted: Fitted, tested: pa.Table) -> Judgement:
         fitted.rules.chosen,
         replicates=material.config.bootstrap,
         seed=material.seed,
+        worth=None if fitted.worth is None else _worth_scores(tested),
+    )
+
+
+def _worth_scores(tested: pa.Table) -> WorthScores:
+    rules = [name.removesuffix(":amount") for name in tested.column_names if name.endswith(":amount")]
+    expected, low, high = (tested[name].to_numpy() for name in ("expected", "low", "high"))
+    return WorthScores(
+        worth_of(tested), expected, low, high, {name: tested[f"{name}:amount"].to_numpy() for name in rules}
     )
 
 
@@ -289,6 +309,7 @@ def _register(material: Material, fitted: Fitted, run: Run, grade: str) -> Resol
             },
             data.config.resolved(),
             raw_scores=fitted.calibration_scores,
+            worth=fitted.worth,
         )
         return register(data.config, task.name, run, bundle, tags={"grade": grade})
 

@@ -14,6 +14,7 @@ from .evaluate import CalibrationBand, Comparison, Grade, Interval, bootstrap, c
 from .material import Floats, target_of
 from .metrics import metric_named
 from .metrics.counts import encode
+from .worth import WorthScores
 
 BINARY = (
     "roc_auc",
@@ -37,7 +38,11 @@ CALIBRATED_ECE = 0.02  # an error of two points counts as calibrated, whatever c
 
 @dataclass(frozen=True)
 class Judgement:
-    """How good a model is: `comparison` holds the model first, then each rule by name; `rule` is the one to beat."""
+    """How good a model is: `comparison` holds the model first, then each rule by name; `rule` is the one to beat.
+
+    A task with a worth has a second comparison, of amounts, with a rule to beat of its own, and `coverage`, the share
+    of rows of which what came lies in its interval.
+    """
 
     comparison: Comparison
     rule: str
@@ -45,6 +50,9 @@ class Judgement:
     band: CalibrationBand
     calibrated: bool
     ceiling: float | None = None
+    worth: Comparison | None = None
+    worth_rule: str = ""
+    coverage: float | None = None
 
     def as_good(self) -> dict[str, Interval]:
         """What is simpler and as good within the interval, with the model's gain over it: the rule, a regression.
@@ -57,31 +65,50 @@ class Judgement:
 
     def graded(self) -> dict[str, Any]:
         """What the grade came from, as plain values: `regrade` gives it again once a backtest is known."""
-        own, rule = (self.comparison.estimates[name][self.grade.metric].estimate for name in ("model", self.rule))
+        own, rule, gain = self.beside_rule(self.grade.metric)
         found: dict[str, Any] = {
             "metric": self.grade.metric,
-            "model": own,
-            "rule": rule,
-            "gain": self.grade.gain.as_dict(),
+            "model": own.estimate,
+            "rule": rule.estimate,
+            "gain": gain.as_dict(),
             "ceiling": self.ceiling,
             "calibrated": self.calibrated,
         }
         return found
 
+    def beside_rule(self, metric: str) -> tuple[Interval, Interval, Interval]:
+        """The model's value, that of the rule to beat, and the paired gain over it."""
+        for comparison, rule in self._comparisons():
+            if metric in comparison.estimates["model"]:
+                return (
+                    comparison.estimates["model"][metric],
+                    comparison.estimates[rule][metric],
+                    comparison.gains[rule][metric],
+                )
+        raise KeyError(metric)
+
     def metrics(self) -> dict[str, float]:
         """All metrics under their MLflow names: test.*, baseline.test.* (the rule to beat), and <rule>.test.*."""
         found: dict[str, float] = {}
-        for score, values in self.comparison.estimates.items():
-            prefixes = [""] if score == "model" else [f"{score}.", *(["baseline."] if score == self.rule else [])]
-            found |= {f"{p}test.{m}": i.estimate for m, i in values.items() for p in prefixes}
+        for comparison, rule in self._comparisons():
+            for score, values in comparison.estimates.items():
+                prefixes = [""] if score == "model" else [f"{score}.", *(["baseline."] if score == rule else [])]
+                found |= {f"{p}test.{m}": i.estimate for m, i in values.items() for p in prefixes}
+        if self.coverage is not None:
+            found["test.worth_coverage_80pct"] = self.coverage
         return {name: value for name, value in found.items() if np.isfinite(value)}
 
     def intervals(self) -> dict[str, Interval]:
         """95 % intervals: the model's (test.*), the rule's (baseline.test.*), the paired gains (gain.test.*)."""
-        model, rule = self.comparison.estimates["model"], self.comparison.estimates[self.rule]
-        gains = self.comparison.gains[self.rule]
-        named = [("test", model), ("baseline.test", rule), ("gain.test", gains)]
-        return {f"{prefix}.{metric}": value for prefix, values in named for metric, value in values.items()}
+        found: dict[str, Interval] = {}
+        for comparison, beaten in self._comparisons():
+            model, rule = comparison.estimates["model"], comparison.estimates[beaten]
+            named = [("test", model), ("baseline.test", rule), ("gain.test", comparison.gains[beaten])]
+            found |= {f"{prefix}.{metric}": value for prefix, values in named for metric, value in values.items()}
+        return found
+
+    def _comparisons(self) -> list[tuple[Comparison, str]]:
+        return [(self.comparison, self.rule), *([(self.worth, self.worth_rule)] if self.worth is not None else [])]
 
 
 def lists_of(task: Task, rows: pa.Table) -> np.ndarray | None:
@@ -101,11 +128,12 @@ def judge(
     seed: int,
     ceiling: float | None = None,
     stable: bool | None = None,
+    worth: WorthScores | None = None,
 ) -> Judgement:
     """Judge the column `score` of scored rows against rules: (ranking score, probability), (n,) each, by name.
 
     Ranking metrics take a rule's own score, metrics of probabilities its calibrated one; all are resampled together
-    over entities.
+    over entities. With `worth`, what was foretold in money is judged too.
     """
     target, entity = target_of(rows), rows[task.entity]
     probability = np.asarray(rows["score"].to_numpy(), np.float64)
@@ -121,17 +149,27 @@ def judge(
     band = calibration_band(probability, seed=seed)
     ece = comparison.estimates["model"]["ece"].estimate
     calibrated = band.holds(ece) or ece < CALIBRATED_ECE
+    money = None if worth is None else worth.compare(entity, replicates=replicates, seed=seed)
+    of_money = "" if money is None else _best_rule(money)
     primary = task.primary_metric
+    graded, beaten = (money, of_money) if money is not None and primary.startswith("worth_") else (comparison, chosen)
     letter = grade(
         primary,
-        model=comparison.estimates["model"][primary].estimate,
-        rule=comparison.estimates[chosen][primary].estimate,
-        gain=comparison.gains[chosen][primary],
+        model=graded.estimates["model"][primary].estimate,
+        rule=graded.estimates[beaten][primary].estimate,
+        gain=graded.gains[beaten][primary],
         ceiling=ceiling,
         calibrated=calibrated,
         stable=stable,
     )
-    return Judgement(comparison, chosen, letter, band, calibrated, ceiling)
+    coverage = None if worth is None else worth.coverage
+    return Judgement(comparison, chosen, letter, band, calibrated, ceiling, money, of_money, coverage)
+
+
+def _best_rule(money: Comparison) -> str:
+    """The rule that errs least: there is nothing to fit in a rule of worth, so it may be chosen on the rows judged."""
+    rules = [name for name in money.estimates if name != "model"]
+    return min(rules, key=lambda name: money.estimates[name]["worth_rmse"].estimate)
 
 
 def _merged(left: Comparison, right: Comparison) -> Comparison:

@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 
 from ..config import TaskConfig
 from ..data.dataset import Dataset
-from ..errors import DataError
+from ..errors import DataError, ModelError
 from ..features.snapshot import Snapshots
 from ..tasks import declare
 from ..tasks.base import Task
@@ -49,6 +49,8 @@ class Material:
     def __init__(self, data: Dataset, name: str, config: TaskConfig, *, seed: int = 0) -> None:
         self.data, self.config, self.seed = data, config, seed
         self.task: Task = declare(name, config)
+        if self.task.target is None:
+            raise ModelError(f"{name} is put together from what is known, not trained; `rapport run` draws it up")
         _check_tables(self.task, data)
         self.zone = data.config.zone
         if self.task.is_planned:
@@ -134,7 +136,8 @@ class Material:
         share = keep / max(spine.num_rows, 1)
         for number, piece in enumerate(self._pieces(spine)):
             values = score(piece)
-            keys = piece.select([*self.task.keys, "cutoff", "window_end", "target"])
+            came_of_it = ["target", *(["worth"] if self.task.worth is not None else [])]
+            keys = piece.select([*self.task.keys, "cutoff", "window_end", *came_of_it])
             for name, column in values.items():
                 keys = keys.append_column(name, pa.array(column))
             scored.append(keys)

@@ -97,7 +97,7 @@ def promote(
     rows = unseen.rows
     target = target_of(rows)
     scores = {"challenger": rows["challenger"].to_numpy(), "champion": rows["champion"].to_numpy()}
-    metrics = list(dict.fromkeys([task.primary_metric, "roc_auc", "log_loss", "ece"]))
+    metrics = list(dict.fromkeys([task.ranking_metric, "roc_auc", "log_loss", "ece"]))
     found = bootstrap(
         metrics,
         target,
@@ -107,11 +107,11 @@ def promote(
         replicates=settings.bootstrap,
         seed=seed,
     )
-    own, gain = found.estimates["challenger"], found.gains["champion"][task.primary_metric]
+    own, gain = found.estimates["challenger"], found.gains["champion"][task.ranking_metric]
     alarms = _alarms(challenger, unseen.sample["challenger"], own["roc_auc"].estimate, settings.alarm_auc, seed)
     tags = version_tags(config, name, str(challenger.version))
     gates = (
-        _better(task, gain, found.estimates["champion"][task.primary_metric].estimate, champion, challenger),
+        _better(task, gain, found.estimates["champion"][task.ranking_metric].estimate, champion, challenger),
         _calibrated(own["ece"].estimate, calibration_band(scores["challenger"], seed=seed)),
         _free_of_alarms(alarms, allowed=settings.allow_suspected_leak),
         _approved(tags),
@@ -120,7 +120,7 @@ def promote(
         task=name,
         champion=str(champion.version),
         challenger=str(challenger.version),
-        metric=task.primary_metric,
+        metric=task.ranking_metric,
         window=(unseen.first, unseen.last),
         rows=found.rows,
         entities=found.entities,
@@ -157,7 +157,7 @@ def rollback(config: Config, name: str, *, by: str = "", note: str = "") -> str:
 
 # ------------------------------------------------------------------------------------------- gates
 def _better(task: Task, gain: Interval, champion_metric: float, champion: Bundle, challenger: Bundle) -> Gate:
-    metric = task.primary_metric.replace("_", " ")
+    metric = task.ranking_metric.replace("_", " ")
     said = f"{metric} {gain.estimate:+.4f} against the champion (interval {gain.low:+.4f} to {gain.high:+.4f})"
     if gain.low > 0:
         return Gate("better", True, f"it is better: {said}")
@@ -177,10 +177,12 @@ def _better(task: Task, gain: Interval, champion_metric: float, champion: Bundle
 def complexity(bundle: Bundle) -> tuple[int, int]:
     """Number of features that the model uses, and number of its leaves; a linear start counts a leaf a feature."""
     booster = bundle.model.booster
+    if booster is None:
+        return len(bundle.columns), 0
     splits = booster.feature_importance("split")
     leaves = int(splits.sum()) + int(booster.num_trees())
     if bundle.model.start is not None:
-        return len(bundle.model.columns), leaves + len(bundle.model.columns)
+        return len(bundle.columns), leaves + len(bundle.columns)
     return int((splits > 0).sum()), leaves
 
 

@@ -64,7 +64,7 @@ def fit_rules(
         raise ModelError(f"{task.name}: no rule to compare with, for the data lack all of: {needed}")
     outcome = target_of(look)
     reached = {
-        name: measure([task.primary_metric], outcome, rule.score(look), groups=groups)[task.primary_metric]
+        name: measure([task.ranking_metric], outcome, rule.score(look), groups=groups)[task.ranking_metric]
         for name, rule in fitted.items()
     }
     chosen = max(reached, key=lambda name: reached[name])

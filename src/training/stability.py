@@ -34,7 +34,7 @@ def over_the_test(trained: Trained) -> tuple[Picture, ...]:
         if min(target.sum(), len(target) - target.sum()) < FEWEST:
             continue
         found = bootstrap(
-            [task.primary_metric],
+            [task.ranking_metric],
             target,
             {"model": rows["raw_score"].to_numpy(), "rule": rows[f"{trained.judgement.rule}:rank"].to_numpy()},
             rows[task.entity].to_numpy(zero_copy_only=False),
@@ -44,10 +44,10 @@ def over_the_test(trained: Trained) -> tuple[Picture, ...]:
         )
         days.append(str(one))
         for points, name in ((model, "model"), (rule, "rule")):
-            points.append(_point(found.estimates[name][task.primary_metric]))
+            points.append(_point(found.estimates[name][task.ranking_metric]))
     if len(days) < 2:
         return ()
-    words = metric_named_in_words(task.primary_metric)
+    words = metric_named_in_words(task.ranking_metric)
     return (stability_picture(days, model, rule, words, "test"),)
 
 

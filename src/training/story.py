@@ -16,7 +16,7 @@ from ..explain.interactions import Interactions, strongest_partner
 from ..explain.review import Check, Measure, Picture, Provenance, Review, Subject, Window
 from ..explain.review_answers import GRADES
 from ..explain.trees import TablesDoNotApply
-from ..models.classifier import BoostedClassifier
+from ..models.base import ScoringModel
 from ..tasks.base import Task
 from .alarms import Alarm
 from .attributes import grouped
@@ -36,6 +36,7 @@ PAIRED_ROWS = 1_000  # for the interactions of a pair
 PAIRED_FEATURES = 12
 ONE_FORECAST = "The test holds one forecast that is large enough to judge; `rapport backtest` shows others."
 SHOWN = ("average_precision", "roc_auc", "lift_at_10pct", "capture_at_20pct", "ece", "brier", "log_loss")
+SHOWN_WORTH = ("worth_rmse", "worth_bias", "worth_capture_at_20pct")
 SHOWN_LISTS = ("map_at_10", "recall_at_10", "hit_rate_at_10", "ndcg_at_10", "roc_auc", "ece")
 
 
@@ -136,12 +137,10 @@ def _window(fact: WindowFacts) -> Window:
 
 
 def _measures(task: Task, judgement: Judgement) -> tuple[Measure, ...]:
-    model = judgement.comparison.estimates["model"]
-    rule, gains = judgement.comparison.estimates[judgement.rule], judgement.comparison.gains[judgement.rule]
-    names = [task.primary_metric, *(SHOWN_LISTS if task.ranks_within else SHOWN)]
+    names = [task.primary_metric, *(SHOWN_WORTH if task.worth else ()), *(SHOWN_LISTS if task.ranks_within else SHOWN)]
     measures = []
     for name in dict.fromkeys(names):
-        own, other, gain = model[name], rule[name], gains[name]
+        own, other, gain = judgement.beside_rule(name)
         measures.append(
             Measure(
                 name,
@@ -164,7 +163,7 @@ def _finite(value: float) -> float | None:
     return value if math.isfinite(value) else None
 
 
-def _together(model: BoostedClassifier, contributions: Floats, values: Floats) -> tuple[Picture, ...]:
+def _together(model: ScoringModel, contributions: Floats, values: Floats) -> tuple[Picture, ...]:
     """The strongest feature of numbers, and the one that it works with most; nothing where trees cannot say."""
     try:
         found = Interactions.from_booster(model.booster)
@@ -240,13 +239,13 @@ def _said(alarms: Sequence[Alarm]) -> str:
     return "; ".join(alarm.message if alarm.stops else f"to be looked at: {alarm.message}" for alarm in alarms)
 
 
-def _knots(model: BoostedClassifier, raw: Floats) -> tuple[tuple[float, float], ...]:
+def _knots(model: ScoringModel, raw: Floats) -> tuple[tuple[float, float], ...]:
     low, high = float(np.min(raw)) - 1.0, float(np.max(raw)) + 1.0
     grid = np.linspace(low, high, 200)
     return tuple(zip(grid.tolist(), model.calibrator.apply(grid).tolist(), strict=True))
 
 
-def _categories(model: BoostedClassifier) -> Mapping[str, Sequence[str]]:
+def _categories(model: ScoringModel) -> Mapping[str, Sequence[str]]:
     return {
         column.name: list(profile)
         for column in model.columns

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from ..config import Config, SplitConfig, TaskConfig
 from ..data.clock import utc_to_local
+from ..models.classifier import BoostedClassifier
 from ..registry.versions import aliases, load
 from .experiment import Fitted, fit
 from .material import Floats, Material
@@ -94,8 +95,9 @@ def without_search(config: Config, name: str) -> TaskConfig:
     own = config.task(name)
     learner = own.learner
     if "champion" in aliases(config, name):
-        tuned = load(config, name, threads=config.threads).model.config
-        learner = tuned.model_copy(update={"n_estimators": own.learner.n_estimators})
+        champion = load(config, name, threads=config.threads).model
+        if isinstance(champion, BoostedClassifier):
+            learner = champion.config.model_copy(update={"n_estimators": own.learner.n_estimators})
     return own.model_copy(update={"learner": learner, "tuning": own.tuning.model_copy(update={"trials": 0})})
 
 

@@ -57,8 +57,15 @@ ENGINES = [
 ]
 ALL = list(BLOCKS.values())
 TASKS = {f"{task.name} of {' and '.join(task.keys)}": task for task in every_task()}
-CHURN, CAMPAIGNS, PROSPECTS, OFFERS = TASKS.values()
+CHURN, CAMPAIGNS, PROSPECTS, OFFERS, *_ = TASKS.values()
 CUSTOMER = ("customer_id",)
+FIRST = {task.keys: task for task in reversed(TASKS.values())}
+"""The first task of each key: what is known of a key is built by it once, other tasks build their population alone."""
+
+
+def blocks_for(task: Task) -> list[Block]:
+    return ALL if FIRST[task.keys] is task else []
+
 
 every_task_and_engine = pytest.mark.parametrize(
     ("task", "engine"),
@@ -72,7 +79,7 @@ every_task_and_engine = pytest.mark.parametrize(
 
 @every_task_and_engine
 def test_features_and_population_as_known_at_the_cutoff(task: Task, engine: Callable[[], Any]) -> None:
-    assert_point_in_time(task, ALL, new=engine)
+    assert_point_in_time(task, blocks_for(task), new=engine)
 
 
 @every_task_and_engine
@@ -82,12 +89,12 @@ def test_targets_see_the_horizon_alone(task: Task, engine: Callable[[], Any]) ->
 
 @every_task_and_engine
 def test_values_do_not_depend_on_where_and_how_they_are_computed(task: Task, engine: Callable[[], Any]) -> None:
-    assert_same_everywhere(task, ALL, new=engine)
+    assert_same_everywhere(task, blocks_for(task), new=engine)
 
 
 @every_task_and_engine
 def test_values_without_history(task: Task, engine: Callable[[], Any]) -> None:
-    assert_defined(task, ALL, new=engine)
+    assert_defined(task, blocks_for(task), new=engine)
 
 
 # ------------------------------------------------------------------------------------------- planted leaks
@@ -244,7 +251,7 @@ def shifted_edges(start: type[exp.Expression], end: type[exp.Expression]) -> Cal
     return visible
 
 
-@pytest.mark.parametrize("task", TASKS.values(), ids=TASKS)
+@pytest.mark.parametrize("task", [task for task in TASKS.values() if task.target is not None], ids=lambda t: t.name)
 def test_a_target_that_counts_an_event_at_the_cutoff_is_caught(monkeypatch: pytest.MonkeyPatch, task: Task) -> None:
     monkeypatch.setattr(Sight, "_visible", shifted_edges(exp.GTE, exp.LTE))
     with pytest.raises(AssertionError, match="targets moved"):

@@ -43,7 +43,7 @@ from rapport.language.declarations import (
 )
 
 CUSTOMER = ("customer_id",)
-CHURN, _, PROSPECTS, _ = every_task()
+CHURN, _, PROSPECTS, *_ = every_task()
 COMPLAINTS = Feature(
     "own_complaints_{window}",
     Count(last=(90, None), where=Column("kind") == "complaint"),

@@ -266,7 +266,7 @@ def test_declarations_are_whole(task: Task) -> None:
     assert task.question.endswith("?")
     assert task.population_text
     assert task.target_text
-    assert task.rules
+    assert task.rules or task.traits
     columns = {
         column.name
         for block in (BLOCKS[name] for name in task.blocks if name in BLOCKS)

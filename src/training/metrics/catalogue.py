@@ -5,6 +5,7 @@ The names are those of the tracked metrics (`test.roc_auc`) and of the review pa
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -242,9 +243,15 @@ def _lists(k: int) -> list[Metric]:
     ]
 
 
+def _worth() -> list[Metric]:
+    """Metrics of the expected worth, which stand beside those of the probability under names of their own."""
+    of_amounts = [*_amounts(), *(metric for metric in _order() if metric.name == "capture_at_20pct")]
+    return [replace(metric, name=f"worth_{metric.name}", title=f"{metric.title} of worth") for metric in of_amounts]
+
+
 METRICS: dict[str, Metric] = {
     metric.name: metric
-    for metric in [*_order(), *_probability(), *_amounts(), *_lists(1), *_lists(5), *_lists(10), *_lists(20)]
+    for metric in [*_order(), *_probability(), *_amounts(), *_worth(), *_lists(1), *_lists(5), *_lists(10), *_lists(20)]
 }
 
 

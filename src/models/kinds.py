@@ -1,0 +1,25 @@
+"""The kinds of models that a bundle may hold, by the name that its model.json states."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from ..errors import ModelError
+from .base import ScoringModel, read_json
+from .classifier import MODEL, BoostedClassifier
+from .scorecard import Scorecard
+
+LOADERS: dict[str, Callable[..., ScoringModel]] = {
+    BoostedClassifier.kind: BoostedClassifier.load,
+    Scorecard.kind: Scorecard.load,
+}
+
+
+def load_model(folder: Path, *, threads: int | None = None) -> ScoringModel:
+    """The model of a folder, of whatever kind; ModelError for a kind that this version does not know."""
+    content = read_json(folder / MODEL)
+    kind = content.get("kind") if isinstance(content, dict) else None
+    if kind not in LOADERS:
+        raise ModelError(f"{MODEL} names a model of kind '{kind}', which this version does not know; train it again")
+    return LOADERS[kind](folder, threads=threads)

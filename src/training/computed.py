@@ -1,0 +1,80 @@
+"""Questions that are scores and not trained models: drawn up from what is known, tracked and registered all the same.
+
+There is no outcome to judge by, and so no grade: what such a score is good for is shown elsewhere, by what became of
+those who had it.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from ..data.dataset import Dataset
+from ..errors import DataError
+from ..features.snapshot import Snapshots
+from ..models.base import ScoringModel
+from ..models.bundle import save_bundle
+from ..models.scorecard import Scorecard
+from ..registry.lookup import Resolved
+from ..registry.tracking import start_run
+from ..registry.versions import register
+from ..tasks import declare
+from ..tasks.base import Task
+from .splits import windows_of
+
+Say = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class DrawnUp:
+    """A registered version of a score, and the rows (n) that it was drawn up from."""
+
+    task: Task
+    model: ScoringModel
+    rows: pa.Table
+    left_out: tuple[str, ...]
+    registered: Resolved
+    run_id: str
+
+
+def draw_up(data: Dataset, name: str, *, seed: int | None = None, say: Say = lambda text: None) -> DrawnUp:
+    """Draw up and register the score of a task without a target.
+
+    It is drawn up from the cutoffs of the split's training window, else from the end of the data. DataError where
+    nobody is eligible then, ModelError where the data have nothing of what the score needs.
+    """
+    config = data.config.task(name)
+    task = declare(name, config)
+    cutoffs = [data.observed_until] if config.split is None else list(windows_of(config.split, data.config.zone).train)
+    with start_run(data.config, name, fingerprint=data.fingerprint) as run:
+        say("building the rows")
+        snapshots = Snapshots(data, task, blocks=config.blocks, exclude=config.exclude_features, learn_at=min(cutoffs))
+        spine = snapshots.population(cutoffs, with_target=False)
+        if spine.num_rows == 0:
+            raise DataError(f"{name}: nobody is eligible ({task.population_text}); check the split in the config")
+        rows = snapshots.features(spine)
+        run.log_params({"config": data.config.resolved(), "seed": data.config.seed if seed is None else seed})
+        run.log_dict(data.config.resolved(), "config.yaml")
+        say("drawing up the score")
+        model = Scorecard.fit(task.traits, snapshots.columns, rows)
+        scores = model.raw_score(rows)
+        run.log_metrics({"rows": float(rows.num_rows), "mean_score": float(np.mean(scores))})
+        say("registering")
+        with tempfile.TemporaryDirectory() as folder:
+            bundle = Path(folder) / "bundle"
+            about = {
+                "task": task.name,
+                "keys": list(task.keys),
+                "horizon": task.horizon,
+                "run_id": run.id,
+                "data_fingerprint": data.fingerprint,
+                "learned": {feature: list(values) for feature, values in snapshots.learned.items()},
+            }
+            save_bundle(model, bundle, about, data.config.resolved(), raw_scores=scores)
+            registered = register(data.config, name, run, bundle)
+    return DrawnUp(task, model, rows, snapshots.plan.left_out, registered, run.id)
