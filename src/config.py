@@ -330,6 +330,7 @@ class Config(Frozen):
     observed_until: datetime | None = Field(None, description="end of the observed world, local; default: last event")
     sources: dict[str, str]
     tables: dict[str, TableMapping]
+    features: tuple[str, ...] = Field((), description="Python files with own features, see docs/own_features.md")
     tasks: TasksConfig = TasksConfig()
     fairness: tuple[str, ...] = Field((), description="attributes of customers by which every model is looked at")
     scoring: ScoringConfig = ScoringConfig()

@@ -1,8 +1,9 @@
 """Columns that are joined on once, at ingest, so that no feature has to join again.
 
 transactions, returns: category, line, tier, price of their product; transactions and interactions: `local_at`, the wall
-time of `at`, with its `week` (the Monday) and `is_weekend`; contacts: what is known of their campaign; responses: whose
-they are; offers: the category of their product; and the moment from which on each plan was known.
+time of `at`, with its `week` (the Monday), `weekday` (in English) and `is_weekend`; contacts: what is known of their
+campaign; responses: whose they are and of what kind of campaign; offers: the category of their product; and the moment
+from which on each plan was known.
 
 Amounts become exact decimals with six places: their sums then do not depend on the order of rows, on threads, or on
 the engine, to the bit. What is beyond a million millions is held at that bound (`check` has named it).
@@ -57,13 +58,14 @@ def enrich(engine: DuckDBEngine, name: str, tables: Mapping[str, CheckedTable], 
             raise DataError("contacts.at is not mapped, and there are no campaigns whose start could stand for it")
         columns["known_at"] = _first_of(columns.get("known_at"), columns["at"])
     if name == "responses":
-        query = _with_contact(query, columns, tables)
+        query = _with_contact(engine, query, columns, tables)
     if name in _LOCAL:
         span = engine.arrow(exp.select("min(at) AS a", "max(at) AS b").from_(exp.table_(table.view, quoted=True)))
         first, last = (span.column(i)[0].as_py() or datetime(2000, 1, 1) for i in (0, 1))
         local = utc_to_local_sql(_own("at"), config.time_zone, first, last)
         columns["local_at"] = local
         columns["week"] = sql("CAST(date_trunc('week', x) AS DATE)", x=local)
+        columns["weekday"] = sql("strftime(x, '%A')", x=local)
         columns["is_weekend"] = sql("isodow(x) >= 6", x=local)
     columns |= {column: _exact(columns[column]) for column in _EXACT if column in columns}
     selected = [exp.alias_(tree, column, quoted=True) for column, tree in columns.items()]
@@ -101,12 +103,16 @@ def _with_campaign(query: exp.Select, columns: Columns, name: str, campaigns: Ch
     return _joined(query, "rich.campaigns", "c", "campaign_id")
 
 
-def _with_contact(query: exp.Select, columns: Columns, tables: Mapping[str, CheckedTable]) -> exp.Select:
+def _with_contact(
+    engine: DuckDBEngine, query: exp.Select, columns: Columns, tables: Mapping[str, CheckedTable]
+) -> exp.Select:
     if "contacts" not in tables:
         raise DataError("responses are mapped without contacts, so nobody knows whose they are; map the contacts too")
     for column in _OF_CONTACT:
         if column in tables["contacts"].columns:
             columns[column] = _first_of(columns.get(column), _of("k", column))
+    if "campaign_kind" in engine.columns("rich.contacts"):
+        columns["campaign_kind"] = _of("k", "campaign_kind")
     return _joined(query, "rich.contacts", "k", "contact_id")
 
 

@@ -3,6 +3,7 @@
 A block of your own joins with one line in a module of tests:
 
     test_my_block = battery(MY_BLOCK)
+    test_my_file = battery("my_features.py")
 
 It builds the block's features (and those of other blocks from which they are derived) for every task that has its keys,
 on a made-up company that is hard on features, and asserts that
@@ -26,6 +27,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache, partial
+from pathlib import Path
 from typing import Any, get_args
 
 import pyarrow as pa
@@ -43,6 +45,7 @@ from .battery_data import Company, made_up_company
 from .battery_spoil import WAYS, Way, shuffled, spoil, spoil_outside
 from .battery_words import assert_described, assert_typed, columns_of_block
 from .blocks import BLOCKS
+from .own import block_of
 from .plan import Learned
 from .snapshot import Snapshots
 
@@ -52,8 +55,9 @@ ELSEWHERE = "Asia/Shanghai"
 _SETTINGS: dict[str, dict[str, Any]] = {"next_offer": {"min_buyers": 3}, "value": {"horizon": 30}}
 
 
-def battery(*blocks: Block) -> Callable[[], None]:
-    """A test of blocks, to be named `test_...` in a test module."""
+def battery(*own: Block | str | Path) -> Callable[[], None]:
+    """A test of blocks, or of files with own features, to be named `test_...` in a test module."""
+    blocks = [block if isinstance(block, Block) else block_of(Path(block)) for block in own]
 
     def test() -> None:
         assert_described(blocks)
@@ -219,12 +223,13 @@ def assert_same_everywhere(
             assert_equal(before.table, other.table, task, before.blocks, f"{task.name}: {formulation}")
     with new() as opened:
         snapshots = Snapshots(company.dataset(opened), task, blocks=blocks, learned=before.learned)
-        if not snapshots.plan.fitted:
-            kept = [name for name in before.table.column_names if name not in before.blocks]
-            spine = before.table.select([*kept, *(n for n in ("campaign_kind",) if n in before.table.column_names)])
-            rows = spine.append_column("__row", pa.array(range(spine.num_rows)))
-            per_row = snapshots._features_at(rows, PerRow()).sort_by("__row").select(before.table.column_names)
-            assert_equal(before.table, per_row, task, before.blocks, f"{task.name}: one query for all cutoffs")
+        kept = [name for name in before.table.column_names if name not in before.blocks]
+        fitted = [feature.name for one in snapshots.plan.fitted for feature in one.features]
+        kept += [name for name in (*fitted, "campaign_kind") if name in before.table.column_names]
+        rows = before.table.select(list(dict.fromkeys(kept)))
+        rows = rows.append_column("__row", pa.array(range(rows.num_rows)))
+        per_row = snapshots._features_at(rows, PerRow()).sort_by("__row").select(before.table.column_names)
+        assert_equal(before.table, per_row, task, before.blocks, f"{task.name}: one query for all cutoffs")
 
 
 @contextmanager

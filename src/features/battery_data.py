@@ -37,7 +37,7 @@ _TICK = timedelta(microseconds=1)
 _TYPES = {"id": pa.int64(), "text": pa.string(), "number": MONEY, "timestamp": TIME, "boolean": pa.bool_()}
 _WORDS = ("store", "web", "it's {so}", "Käse", "")
 _PRODUCT = {"category": pa.string(), "line": pa.string(), "tier": pa.string(), "price": MONEY}
-_LOCAL = {"local_at": TIME, "week": pa.date32(), "is_weekend": pa.bool_()}
+_LOCAL = {"local_at": TIME, "week": pa.date32(), "weekday": pa.string(), "is_weekend": pa.bool_()}
 _CAMPAIGN = {"campaign_kind": pa.string(), "starts_at": TIME, "ends_at": TIME}
 _OWNED = {name: pa.int64() for name in ("customer_id", "prospect_id", "campaign_id", "offer_id")}
 ENRICHED: Mapping[str, Mapping[str, pa.DataType]] = {
@@ -45,7 +45,7 @@ ENRICHED: Mapping[str, Mapping[str, pa.DataType]] = {
     "interactions": _LOCAL,
     "returns": {"category": pa.string(), "line": pa.string()},
     "contacts": _CAMPAIGN,
-    "responses": _OWNED | {"channel": pa.string()},
+    "responses": _OWNED | {"channel": pa.string(), "campaign_kind": pa.string()},
 }
 EXACT = ("amount", "quantity", "discount", "coupon", "margin", "price", "cost", "fee")
 ATTRIBUTES = {
@@ -154,7 +154,8 @@ class _Maker:
     def _local(self, at: datetime) -> Row:
         local = to_local(at, self.zone)
         monday = local.date() - timedelta(days=local.weekday())
-        return {"local_at": local, "week": monday, "is_weekend": local.weekday() >= 5}
+        day = f"{local:%A}"
+        return {"local_at": local, "week": monday, "weekday": day, "is_weekend": local.weekday() >= 5}
 
     def _customer(self, *, nobody: float = 0.03) -> int | None:
         return None if self.random.random() < nobody else self.random.randint(1, CUSTOMERS)
@@ -257,7 +258,10 @@ class _Maker:
         for contact in self.random.sample(made["contacts"], len(made["contacts"]) // 2):
             spans = [timedelta(0), _TICK, timedelta(days=self.random.random() * CAMPAIGN_DAYS)]
             at = self.random.choice([contact["at"] + self.random.choice(spans), contact["ends_at"]])
-            row = {name: contact[name] for name in (*_OWNED, "channel")} | {"at": at, "known_at": self._late(at)}
+            row = {name: contact[name] for name in (*_OWNED, "channel", "campaign_kind")} | {
+                "at": at,
+                "known_at": self._late(at),
+            }
             rows.append(row | {"contact_id": contact["contact_id"]})
         return rows
 

@@ -45,6 +45,8 @@ from ..language.population import compile_plans, compile_spine, compile_universe
 from ..language.sight import Columns, attribute_in_sight, attributes_in_sight, edges_needed
 from ..tasks.base import Task
 from .blocks import BLOCKS
+from .cache import SnapshotCache
+from .own import own_blocks
 from .plan import AttributeTable, FeaturePlan, Learned, plan_features, values_to_learn
 
 DAY = timedelta(days=1)
@@ -91,11 +93,12 @@ class Snapshots:
     ) -> None:
         self.data, self.task, self.formulation = data, task, formulation
         self.engine, self.tables, self.zone = data.engine, data.columns, data.config.zone
-        self._blocks = _chosen(task, blocks)
+        self._blocks = _chosen(task, blocks, own_blocks(data.config))
         self.learned = dict(learned) if learned is not None else self._learn(self._blocks, learn_at)
         self.plan: FeaturePlan = plan_features(
             self._blocks, self._population_columns(), self.tables, data.attributes, self.learned, exclude
         )
+        self._cache = SnapshotCache(data, self.plan, self.learned)
 
     @property
     def columns(self) -> tuple[FeatureColumn, ...]:
@@ -166,14 +169,22 @@ class Snapshots:
 
     # ------------------------------------------------------------------------------ what is known of them
     def features(self, spine: pa.Table) -> pa.Table:
-        """The spine with all features; rows keep their order."""
+        """The spine with all features; rows keep their order. What was built before is read from the cache."""
+        found = self._cache.find(spine)
+        if found is None:
+            found = self._built(spine)
+            self._cache.keep(spine, found)
+        return found
+
+    def _built(self, spine: pa.Table) -> pa.Table:
         spine = spine.append_column("__row", pa.array(np.arange(spine.num_rows)))
         cutoffs = sorted(pc.unique(spine["cutoff"]).to_pylist()) or [self.data.observed_until]
-        if self.task.is_planned and not self.plan.fitted and len(cutoffs) > 1:
-            table = self._features_at(spine, PerRow())
+        pieces = [spine.filter(pc.equal(spine["cutoff"], pa.scalar(c, pa.timestamp("us")))) for c in cutoffs]
+        moments = [Shared(cutoff, self.zone) for cutoff in cutoffs]
+        pieces = [self._with_fitted(piece, moment) for piece, moment in zip(pieces, moments, strict=True)]
+        if self.task.is_planned and len(cutoffs) > 1:
+            table = self._features_at(pa.concat_tables(pieces), PerRow())
         else:
-            pieces = [spine.filter(pc.equal(spine["cutoff"], pa.scalar(c, pa.timestamp("us")))) for c in cutoffs]
-            moments = [Shared(cutoff, self.zone) for cutoff in cutoffs]
             with self._reduced(cutoffs) as parts:
                 made = [self._features_at(p, m, parts) for p, m in zip(pieces, moments, strict=True)]
             table = pa.concat_tables(made)
@@ -209,8 +220,9 @@ class Snapshots:
                 self.engine.drop(name)
 
     def _features_at(self, spine: pa.Table, moment: Moment, planned: Sequence[PlannedPart] = ()) -> pa.Table:
+        """The spine, which has the fitted features already, with all others."""
         measures = [output.measure for group in self.plan.groups for output in outputs(group)]
-        self._set_spine(self._with_fitted(spine, moment), measures)
+        self._set_spine(spine, measures)
         parts = [part for each in planned for part in each.at(moment.cutoff)] if isinstance(moment, Shared) else []
         return self.engine.arrow(self._features_query(moment, parts))
 
@@ -236,9 +248,8 @@ class Snapshots:
         """A group through other tables needs the spine's rows, whatever the moment."""
         return PerRow() if group.through else moment
 
-    def _with_fitted(self, spine: pa.Table, moment: Moment) -> pa.Table:
+    def _with_fitted(self, spine: pa.Table, moment: Shared) -> pa.Table:
         for fitted in self.plan.fitted:
-            assert isinstance(moment, Shared)
             for feature, values in zip(fitted.features, fitted.compute(self._visible(moment), spine), strict=True):
                 spine = spine.append_column(feature.name, pa.array(values, from_pandas=True))
         return spine
@@ -263,13 +274,14 @@ class Snapshots:
         return learned
 
 
-def _chosen(task: Task, blocks: Sequence[str | Block] | None) -> tuple[Block, ...]:
-    """The task's own blocks, as far as they are written; else those that are named or given."""
-    if blocks is None:
-        return tuple(BLOCKS[name] for name in task.blocks if name in BLOCKS)
-    for unknown in (block for block in blocks if isinstance(block, str) and block not in BLOCKS):
-        raise ConfigError(f"{task.name}: there is no feature block '{unknown}'; there are {', '.join(BLOCKS)}")
-    return tuple(dict.fromkeys(BLOCKS[block] if isinstance(block, str) else block for block in blocks))
+def _chosen(task: Task, blocks: Sequence[str | Block] | None, own: Sequence[Block]) -> tuple[Block, ...]:
+    """The task's blocks, or those that are named or given; with them those of the project's own files."""
+    known = {**BLOCKS, **{block.name: block for block in own}}
+    blocks = task.blocks if blocks is None else blocks
+    for unknown in (block for block in blocks if isinstance(block, str) and block not in known):
+        raise ConfigError(f"{task.name}: there is no feature block '{unknown}'; there are {', '.join(known)}")
+    named = [known[block] if isinstance(block, str) else block for block in blocks]
+    return tuple(dict.fromkeys([*named, *own])) if named else ()
 
 
 def _join_part(query: exp.Select, part: Part, alias: str) -> exp.Select:

@@ -95,7 +95,7 @@ class SnapshotStream(Snapshots):
         moment = Shared(as_of, self.zone)
         for spine in self._spines(as_of, bucket):
             numbered = spine.append_column("__row", pa.array(np.arange(spine.num_rows)))
-            table = self._features_at(numbered, moment).sort_by("__row")
+            table = self._features_at(self._with_fitted(numbered, moment), moment).sort_by("__row")
             features = [column.name for column in self.columns if column.name not in spine.column_names]
             yield table.select([*spine.column_names, *features])
 

@@ -17,6 +17,7 @@ from typing import Any
 from ..config import Config, TaskConfig
 from ..data.dataset import Dataset
 from ..errors import DataError, ModelError
+from ..features.own import checksums
 from ..language.moments import midnight, to_local
 from ..models.base import json_bytes
 from ..models.bundle import Bundle
@@ -137,6 +138,7 @@ def settings_digest(config: Config, task: str) -> str:
     """sha256 of what the configuration says of the task and of how it is written out."""
     raw = config.resolved()
     content = [raw["tasks"][task], raw["currency"], raw["time_zone"], never_digest(config)]
+    content += [checksums(config)] if config.features else []
     return hashlib.sha256(json_bytes(content)).hexdigest()
 
 

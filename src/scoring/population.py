@@ -7,6 +7,7 @@ from collections.abc import Iterator
 import pyarrow as pa
 
 from ..data.dataset import Dataset
+from ..features.own import check_same
 from ..features.stream import SnapshotStream
 from ..models.bundle import Bundle
 from ..tasks.base import Task
@@ -30,6 +31,7 @@ class Population:
         self.data, self.task, self.bundle, self.job = data, task, bundle, job
         trained = bundle.config.get("tasks", {}).get(task.name) or {}
         learned = {name: tuple(values) for name, values in bundle.metadata.get("learned", {}).items()}
+        check_same(data.config, bundle.metadata.get("own_features", {}), task.name)
         never = Never(data, task.entity)
         self.stream = SnapshotStream(data, task, blocks=trained.get("blocks"), learned=learned, allowed=never.allowed)
         plan = self.stream.plan

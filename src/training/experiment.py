@@ -16,6 +16,7 @@ import pyarrow as pa
 from ..config import LearnerConfig
 from ..data.dataset import Dataset
 from ..explain.contributions import Explainer, explainer
+from ..features.own import checksums
 from ..language.declarations import FeatureColumn
 from ..models.bundle import save_bundle
 from ..models.calibration import choose_calibrator, entity_folds
@@ -305,6 +306,7 @@ def _register(material: Material, fitted: Fitted, run: Run, grade: str) -> Resol
                 "run_id": run.id,
                 "data_fingerprint": data.fingerprint,
                 "learned": {name: list(values) for name, values in material.snapshots.learned.items()},
+                "own_features": checksums(data.config),
                 "windows": material.windows.as_dict(),
             },
             data.config.resolved(),

@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from ...language.declarations import Block, Distinct, Feature, ForTopValues, Group, Ratio, Sum, TopShare
+from ...language.declarations import (
+    Block,
+    Distinct,
+    EffectiveNumber,
+    Feature,
+    ForTopValues,
+    Group,
+    NewValues,
+    Ratio,
+    Sum,
+    TopShare,
+)
 
 CUSTOMER = ("customer_id",)
 
@@ -36,6 +47,30 @@ BLOCK = Block(
                     unit="count",
                     family="variety of products",
                     words="{value} different product lines in {period}; typically {typical}",
+                ),
+                Feature(
+                    "new_products_{window}",
+                    NewValues(column="product_id", last=(30,)),
+                    definition="products bought in {period} that the customer had never bought before",
+                    unit="count",
+                    family="newness of what he buys",
+                    words="bought {value} products in {period} that were new to him; typically {typical}",
+                ),
+                Feature(
+                    "new_categories_{window}",
+                    NewValues(column="category", last=(90,)),
+                    definition="categories bought in {period} that the customer had never bought before",
+                    unit="count",
+                    family="newness of what he buys",
+                    words="bought {value} categories in {period} that were new to him; typically {typical}",
+                ),
+                Feature(
+                    "spread_of_categories_{window}",
+                    EffectiveNumber(column="category", last=(90,)),
+                    definition="over how many categories items spread in {period} (e to their entropy)",
+                    unit="count",
+                    family="variety of products",
+                    words="spread his items over some {value} categories in {period}; typically {typical}",
                 ),
                 Feature(
                     "top_category_share_{window}",
@@ -72,6 +107,14 @@ BLOCK = Block(
             unit="share",
             family="change in variety",
             words="bought {products_30d} different products in the last 30 days and {products_90d} in the last 90",
+        ),
+        Feature(
+            "newness",
+            Ratio("new_products_30d", "products_30d"),
+            definition="share of the products of the last 30 days that the customer had never bought before",
+            unit="share",
+            family="newness of what he buys",
+            words="{value} of the products of the last 30 days were new to him; typically {typical}",
         ),
     ),
 )

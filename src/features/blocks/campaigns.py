@@ -5,6 +5,7 @@ from __future__ import annotations
 from ...language.declarations import (
     Attribute,
     Block,
+    Count,
     DaysBetween,
     DaysSinceLast,
     Distinct,
@@ -15,6 +16,7 @@ from ...language.declarations import (
 )
 
 CAMPAIGN, TARGETED = ("campaign_id",), ("customer_id", "campaign_id")
+KIND, OF_KIND = ("campaign_kind",), ("customer_id", "campaign_kind")
 
 BLOCK = Block(
     "campaigns",
@@ -56,6 +58,62 @@ BLOCK = Block(
                 ),
             ),
             planned=True,
+        ),
+        Group(
+            "contacts",
+            OF_KIND,
+            (
+                Feature(
+                    "kind_contacts",
+                    Distinct(column="campaign_id"),
+                    definition="campaigns of this kind that targeted the customer so far",
+                    unit="count",
+                    family="campaigns of this kind",
+                    words="was targeted by {value} campaigns of this kind so far; typically {typical}",
+                ),
+            ),
+        ),
+        Group(
+            "responses",
+            OF_KIND,
+            (
+                Feature(
+                    "kind_answered",
+                    Distinct(column="campaign_id"),
+                    definition="campaigns of this kind that the customer answered so far",
+                    unit="count",
+                    family="campaigns of this kind",
+                    words="answered {value} campaigns of this kind so far; typically {typical}",
+                ),
+            ),
+        ),
+        Group(
+            "contacts",
+            KIND,
+            (
+                Feature(
+                    "kind_contacts_all",
+                    Count(),
+                    definition="contacts of this kind of campaign with all customers so far",
+                    unit="count",
+                    family="campaigns of this kind",
+                    words="campaigns of this kind had {value} contacts so far; typically {typical}",
+                ),
+            ),
+        ),
+        Group(
+            "responses",
+            KIND,
+            (
+                Feature(
+                    "kind_answers_all",
+                    Distinct(column="contact_id"),
+                    definition="contacts of this kind of campaign that were answered so far",
+                    unit="count",
+                    family="campaigns of this kind",
+                    words="{value} contacts of this kind of campaign were answered so far; typically {typical}",
+                ),
+            ),
         ),
         Group(
             "transactions",
@@ -129,6 +187,22 @@ BLOCK = Block(
             unit="days",
             family="the campaign itself",
             words="the campaign runs {value}; typically {typical}",
+        ),
+        Feature(
+            "kind_rate",
+            Ratio("kind_answered", "kind_contacts"),
+            definition="share of the campaigns of this kind that the customer answered",
+            unit="share",
+            family="campaigns of this kind",
+            words="answered {kind_answered} of {kind_contacts} campaigns of this kind",
+        ),
+        Feature(
+            "kind_rate_all",
+            Ratio("kind_answers_all", "kind_contacts_all"),
+            definition="share of all contacts of this kind of campaign that were answered",
+            unit="share",
+            family="campaigns of this kind",
+            words="{value} of all contacts of this kind of campaign were answered so far; typically {typical}",
         ),
         Feature(
             "offered_share",

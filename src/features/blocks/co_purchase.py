@@ -29,8 +29,8 @@ def co_purchase(visible: Visible, spine: pa.Table) -> list[npt.NDArray[np.float6
     lift = conditional / (alone / max(customers, 1))[None, :]
     baskets = _baskets(visible, categories)
     entities = spine["customer_id"].combine_chunks().dictionary_encode()
-    held = _index(entities.dictionary, baskets.owners)
-    row, column = entities.indices.to_numpy(), _index(spine["category"], categories)
+    held = index(entities.dictionary, baskets.owners)
+    row, column = entities.indices.to_numpy(), index(spine["category"], categories)
     known = (held >= 0)[row] & (column >= 0)
     if not known.any():
         return [np.full(spine.num_rows, np.nan) for _ in (conditional, lift)]
@@ -70,7 +70,7 @@ def _baskets(visible: Visible, categories: pa.Array) -> _Baskets:
     pairs = visible.measure(_RECENT)
     pairs = pairs.filter(pc.and_(pc.greater(pairs["n"], 0), pc.is_in(pairs["category"], categories)))
     customers = pairs["customer_id"].combine_chunks().dictionary_encode()
-    row, column = customers.indices.to_numpy(), _index(pairs["category"], categories)
+    row, column = customers.indices.to_numpy(), index(pairs["category"], categories)
     shape = (len(customers.dictionary), len(categories))
     matrix = sparse.csr_array((np.ones(len(row), np.float64), (row, column)), shape=shape)
     matrix.sort_indices()
@@ -84,10 +84,10 @@ def _conditions(counted: pa.Table) -> tuple[pa.Array, npt.NDArray[np.float64], i
     counted = counted.filter(pc.invert(of_all))
     categories = pa.array(sorted(pc.unique(counted["category"]).to_pylist()), pa.string())
     together = np.zeros((len(categories), len(categories)))
-    together[_index(counted["category"], categories), _index(counted["other"], categories)] = counted["n"].to_numpy()
+    together[index(counted["category"], categories), index(counted["other"], categories)] = counted["n"].to_numpy()
     return categories, together, customers
 
 
-def _index(values: pa.Array | pa.ChunkedArray, among: pa.Array) -> npt.NDArray[np.int64]:
+def index(values: pa.Array | pa.ChunkedArray, among: pa.Array) -> npt.NDArray[np.int64]:
     """Position of each value in `among`, -1 where it is not there."""
     return np.asarray(pc.fill_null(pc.index_in(values, among), -1), np.int64)

@@ -2,7 +2,19 @@
 
 from __future__ import annotations
 
-from ...language.declarations import Block, Count, DaysSinceLast, Distinct, Feature, Group, Ratio, Sum
+from ...language.declarations import (
+    Block,
+    Count,
+    DaysSinceLast,
+    Distinct,
+    Feature,
+    Fitted,
+    ForTopValues,
+    Group,
+    Ratio,
+    Sum,
+)
+from .response_rate import shrunk_response_rate
 
 CUSTOMER = ("customer_id",)
 
@@ -20,6 +32,14 @@ BLOCK = Block(
                     unit="count",
                     family="how often he was contacted",
                     words="contacted {value} times in {period}; typically {typical}",
+                ),
+                Feature(
+                    "contacts_by_{value}_{window}",
+                    ForTopValues(Count(last=(90,)), of="channel", top=4),
+                    definition="contacts by {value} in {period}",
+                    unit="count",
+                    family="how often he was contacted",
+                    words="contacted {{value}} times by {value} in {period}; typically {{typical}}",
                 ),
                 Feature(
                     "days_since_contact",
@@ -42,6 +62,14 @@ BLOCK = Block(
                     unit="count",
                     family="earlier responses",
                     words="responded {value} times in {period}; typically {typical}",
+                ),
+                Feature(
+                    "responses_by_{value}_{window}",
+                    ForTopValues(Count(last=(365,)), of="channel", top=4),
+                    definition="responses to contacts by {value} in {period}",
+                    unit="count",
+                    family="earlier responses",
+                    words="responded {{value}} times to contacts by {value} in {period}; typically {{typical}}",
                 ),
                 Feature(
                     "campaigns_answered",
@@ -78,6 +106,31 @@ BLOCK = Block(
             unit="share",
             family="earlier responses",
             words="answered {campaigns_answered} campaigns out of {contacts_life} contacts",
+        ),
+        Feature(
+            "contact_pressure",
+            Ratio("contacts_30d", "contacts_90d"),
+            definition="share of the last 90 days' contacts that fell in the last 30",
+            unit="share",
+            family="how often he was contacted",
+            words="contacted {contacts_30d} times in the last 30 days; {contacts_90d} in the last 90",
+        ),
+    ),
+    fitted=(
+        Fitted(
+            CUSTOMER,
+            (
+                Feature(
+                    "response_rate_shrunk",
+                    None,
+                    definition="share of contacts that he answered, drawn towards that of all where he had few",
+                    unit="share",
+                    family="earlier responses",
+                    words="answers about {value} of all contacts; typically {typical}",
+                ),
+            ),
+            needs=(("contacts", ("customer_id", "at")), ("responses", ("customer_id", "contact_id", "at"))),
+            compute=shrunk_response_rate,
         ),
     ),
 )

@@ -17,9 +17,10 @@ from ...language.declarations import (
     Visits,
 )
 from .co_purchase import co_purchase
+from .similar import similar_customers
 from .up_sell import up_sell
 
-CATEGORY, PAIR = ("category",), ("customer_id", "category")
+CUSTOMER, CATEGORY, PAIR = ("customer_id",), ("category",), ("customer_id", "category")
 
 BLOCK = Block(
     "offers",
@@ -61,6 +62,14 @@ BLOCK = Block(
                     words="spent {value} on it so far",
                 ),
                 Feature(
+                    "bought_item_amount",
+                    Mean(column="amount"),
+                    definition="mean amount of the customer's items of the category",
+                    unit="currency",
+                    family="what it costs",
+                    words="paid {value} for an item of it so far",
+                ),
+                Feature(
                     "bought_gap",
                     GapMean(),
                     definition="mean days between the customer's purchases of the category",
@@ -83,9 +92,9 @@ BLOCK = Block(
                     words="{value} customers bought it in {period}; typically {typical}",
                 ),
                 Feature(
-                    "category_item_amount",
-                    Mean(column="amount", last=(90,)),
-                    definition="mean amount of an item of the category",
+                    "category_item_amount_{window}",
+                    Mean(column="amount", last=(28, 90, 365)),
+                    definition="mean amount of an item of the category in {period}",
                     unit="currency",
                     family="what it costs",
                     words="costs about {value}; typically {typical}",
@@ -97,6 +106,20 @@ BLOCK = Block(
                     unit="currency",
                     family="what it costs",
                     words="earns about {value} an item; typically {typical}",
+                ),
+            ),
+        ),
+        Group(
+            "transactions",
+            CUSTOMER,
+            (
+                Feature(
+                    "usual_item_amount",
+                    Mean(column="amount", last=(180,)),
+                    definition="mean amount of all items that the customer bought in the last 180 days",
+                    unit="currency",
+                    family="what it costs",
+                    words="usually pays {value} an item; typically {typical}",
                 ),
             ),
         ),
@@ -117,6 +140,30 @@ BLOCK = Block(
             unit="share",
             family="how popular it is",
             words="{category_buyers_7d} customers bought it in the last 7 days, {category_buyers_28d} in the last 28",
+        ),
+        Feature(
+            "category_price_change",
+            Ratio("category_item_amount_28d", "category_item_amount_365d"),
+            definition="mean amount of an item of the category in the last 28 days over that of the last 365",
+            unit="times",
+            family="what it costs",
+            words="costs {category_item_amount_28d} lately; {category_item_amount_365d} over the year",
+        ),
+        Feature(
+            "price_against_usual",
+            Ratio("category_item_amount_90d", "usual_item_amount"),
+            definition="mean amount of an item of the category over what the customer usually pays an item",
+            unit="times",
+            family="what it costs",
+            words="costs {category_item_amount_90d}; he usually pays {usual_item_amount} an item",
+        ),
+        Feature(
+            "tier_against_others",
+            Ratio("bought_item_amount", "category_item_amount_90d"),
+            definition="what the customer paid for an item of it over what all pay: above 1, he takes the better",
+            unit="times",
+            family="what it costs",
+            words="paid {bought_item_amount} for an item of it so far; all pay {category_item_amount_90d}",
         ),
         Feature(
             "bought_overdue",
@@ -164,6 +211,20 @@ BLOCK = Block(
             ),
             needs=(("transactions", ("category",)),),
             compute=co_purchase,
+        ),
+        Fitted(
+            PAIR,
+            (
+                Feature(
+                    "similar_customers",
+                    None,
+                    definition="how much customers with similar purchases buy it (singular value decomposition)",
+                    family="goes with what he buys",
+                    words="customers who buy as he does buy it with a strength of {value}; typically {typical}",
+                ),
+            ),
+            needs=(("transactions", ("category",)),),
+            compute=similar_customers,
         ),
     ),
 )

@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from ...language.declarations import (
     Block,
+    Commonest,
+    CommonestShare,
     DaysSinceFirst,
     DaysSinceLast,
     DaysSinceNthLast,
     Distinct,
     FadingVisits,
     Feature,
+    Fitted,
     GapLargest,
     GapMean,
     GapMedian,
+    GapShape,
     GapSpread,
     Group,
     Ratio,
 )
+from .alive import AHEAD, still_a_customer
 
 BLOCK = Block(
     "rhythm",
@@ -74,12 +79,12 @@ BLOCK = Block(
                     words="came in {value} different weeks of {period}; typically in {typical}",
                 ),
                 Feature(
-                    "gap_median",
-                    GapMedian(),
-                    definition="median days between visits",
+                    "gap_median_{window}",
+                    GapMedian(last=(90, None)),
+                    definition="median days between visits in {period}",
                     unit="days",
                     family="usual rhythm",
-                    words="half of the times between visits were {value} or less; typically {typical}",
+                    words="half of the times between visits in {period} were {value} or less; typically {typical}",
                 ),
                 *(
                     Feature(
@@ -105,12 +110,36 @@ BLOCK = Block(
                     for fade in (10, 30, 60)
                 ),
                 Feature(
-                    "gap_spread",
-                    GapSpread(),
-                    definition="spread (standard deviation) of the days between visits",
+                    "gap_spread_{window}",
+                    GapSpread(last=(90, None)),
+                    definition="spread (standard deviation) of the days between visits in {period}",
                     unit="days",
                     family="regularity",
-                    words="the days between visits vary by {value}; typically by {typical}",
+                    words="the days between visits in {period} vary by {value}; typically by {typical}",
+                ),
+                Feature(
+                    "regularity",
+                    GapShape(last=(365,)),
+                    definition="regularity of the visits of the last 365 days (shape of a Gamma): 1 is chance, more is "
+                    "clockwork, less is clumps",
+                    family="regularity",
+                    words="regularity of the visits {value} (1 is chance, more is clockwork); typically {typical}",
+                ),
+                Feature(
+                    "favourite_day",
+                    Commonest(column="weekday", last=(180,)),
+                    definition="day of the week on which most items were bought in the last 180 days",
+                    family="when he comes",
+                    words="buys most on a {value}",
+                    kind="category",
+                ),
+                Feature(
+                    "favourite_day_share",
+                    CommonestShare(column="weekday", last=(180,)),
+                    definition="share of the items of the last 180 days that were bought on the favourite day",
+                    unit="share",
+                    family="when he comes",
+                    words="bought {value} of the items on a {favourite_day}; typically {typical}",
                 ),
             ),
         ),
@@ -142,11 +171,11 @@ BLOCK = Block(
         ),
         Feature(
             "irregularity",
-            Ratio("gap_spread", "gap_mean"),
+            Ratio("gap_spread_life", "gap_mean"),
             definition="spread of the days between visits over their mean",
             unit="times",
             family="regularity",
-            words="the days between visits vary by {gap_spread} around {gap_mean}",
+            words="the days between visits vary by {gap_spread_life} around {gap_mean}",
         ),
         Feature(
             "rhythm_change",
@@ -155,6 +184,40 @@ BLOCK = Block(
             unit="times",
             family="change in visits",
             words="came every {gap_mean_90d} in the last 90 days; over the whole time every {gap_mean}",
+        ),
+        Feature(
+            "season_behind",
+            Ratio("visits_275d", "visits_365d"),
+            definition="share of the last 365 days' visits outside of the 90 days that now lie ahead, a year ago",
+            unit="share",
+            family="season",
+            words="{visits_275d} of {visits_365d} visits of the last year fell outside the season that lies ahead",
+        ),
+    ),
+    fitted=(
+        Fitted(
+            ("customer_id",),
+            (
+                Feature(
+                    "alive",
+                    None,
+                    definition="probability that he still is a customer, by his visits alone (BG/NBD)",
+                    unit="share",
+                    family="time since the last visit",
+                    words="by his visits alone he still is a customer with {value}; typically with {typical}",
+                ),
+                Feature(
+                    "expected_visits",
+                    None,
+                    definition=f"visits to be expected in the next {AHEAD} days, by his visits alone (BG/NBD)",
+                    unit="count",
+                    family="how often he comes",
+                    words=f"{{value}} visits are to be expected in {AHEAD} days by his visits so far; "
+                    "typically {typical}",
+                ),
+            ),
+            needs=(("transactions", ("customer_id", "at")),),
+            compute=still_a_customer,
         ),
     ),
 )

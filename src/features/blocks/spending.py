@@ -5,7 +5,7 @@ from __future__ import annotations
 from ...language.declarations import Block, Column, Count, Distinct, Feature, Group, Largest, Mean, Ratio, Sum, Visits
 
 WINDOWS = (7, 30, 90, 180, 365, None)
-VISIT_WINDOWS = (7, 14, 28, 56, 90, 180, 365, None)
+VISIT_WINDOWS = (7, 14, 28, 56, 90, 180, 275, 365, None)
 
 BLOCK = Block(
     "spending",
@@ -48,7 +48,7 @@ BLOCK = Block(
                 ),
                 Feature(
                     "largest_amount_{window}",
-                    Largest(column="amount", last=(90,)),
+                    Largest(column="amount", last=(90, None)),
                     definition="largest amount of an item in {period}",
                     unit="currency",
                     family="what an item costs",
@@ -79,6 +79,14 @@ BLOCK = Block(
                     words="{value} items bought with a coupon in {period}; typically {typical}",
                 ),
                 Feature(
+                    "discount_items_{window}",
+                    Count(last=(90, None), where=Column("discount") > 0),
+                    definition="items bought at a discount in {period}",
+                    unit="count",
+                    family="use of discounts",
+                    words="{value} items bought at a discount in {period}; typically {typical}",
+                ),
+                Feature(
                     "channels_{window}",
                     Distinct(column="channel", last=(90, None)),
                     definition="different shops or channels in {period}",
@@ -88,7 +96,7 @@ BLOCK = Block(
                 ),
                 Feature(
                     "margin_{window}",
-                    Sum(column="margin", last=(90, 365)),
+                    Sum(column="margin", last=(30, 90, 365, None)),
                     definition="margin earned with the customer in {period}",
                     unit="currency",
                     family="how much he spends",
@@ -161,6 +169,62 @@ BLOCK = Block(
             unit="share",
             family="when he comes",
             words="{value} of the items were bought at weekends; typically {typical}",
+        ),
+        Feature(
+            "visits_trend_year",
+            Ratio("visits_90d", "visits_365d"),
+            definition="share of the last 365 days' visits that fell in the last 90",
+            unit="share",
+            family="change in visits",
+            words="{value} of the visits of the last 365 days were in the last 90; steady would be a quarter",
+        ),
+        Feature(
+            "visits_slope",
+            Ratio("fading_visits_10d", "fading_visits_60d"),
+            definition="visits that fade within 10 days over those that fade within 60: a slope without edges",
+            unit="times",
+            family="change in visits",
+            words="{visits_14d} visits in the last 14 days; {visits_90d} in the last 90",
+        ),
+        Feature(
+            "spend_trend_year",
+            Ratio("spend_90d", "spend_365d"),
+            definition="share of the last 365 days' spending that fell in the last 90",
+            unit="share",
+            family="change in spending",
+            words="{value} of the spending of the last 365 days fell in the last 90; steady would be a quarter",
+        ),
+        Feature(
+            "items_per_visit",
+            Ratio("items_90d", "visits_90d"),
+            definition="items a visit in the last 90 days",
+            unit="count",
+            family="what a visit holds",
+            words="{value} items a visit in the last 90 days; typically {typical}",
+        ),
+        Feature(
+            "discount_affinity",
+            Ratio("discount_items_90d", "items_90d"),
+            definition="share of the items of the last 90 days that were bought at a discount",
+            unit="share",
+            family="use of discounts",
+            words="bought {value} of the items at a discount; typically {typical}",
+        ),
+        Feature(
+            "coupon_affinity",
+            Ratio("coupon_items_life", "items_life"),
+            definition="share of all items that were bought with a coupon",
+            unit="share",
+            family="use of coupons",
+            words="bought {value} of all items with a coupon; typically {typical}",
+        ),
+        Feature(
+            "margin_share",
+            Ratio("margin_365d", "spend_365d"),
+            definition="margin over spending in the last 365 days",
+            unit="share",
+            family="margin",
+            words="{value} of his spending was margin; typically {typical}",
         ),
     ),
 )

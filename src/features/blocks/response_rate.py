@@ -1,0 +1,45 @@
+"""The share of contacts that a customer answers, drawn towards that of all where few contacts say little.
+
+(responses + strength x mean) / (contacts + strength): the mean of a Beta prior with the mean of everybody, worth
+`STRENGTH` contacts.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ...language.declarations import Count, Distinct, Feature, Group, Visible
+
+CUSTOMER = ("customer_id",)
+STRENGTH = 5.0
+_CONTACTS = Group("contacts", CUSTOMER, (Feature("contacts", Count(), definition=""),))
+_ANSWERS = Group("responses", CUSTOMER, (Feature("answers", Distinct(column="contact_id"), definition=""),))
+
+
+def shrunk_response_rate(visible: Visible, spine: pa.Table) -> list[npt.NDArray[np.float64]]:
+    """The rate of each row's customer; missing while nobody was contacted."""
+    counted = visible.everywhere(count_contacts)
+    totals = {kind: sum(counted.filter(pc.equal(counted["kind"], kind))["n"].to_pylist()) for kind in _KINDS}
+    if totals["contacts"] == 0:
+        return [np.full(spine.num_rows, np.nan)]
+    mean = min(totals["answers"] / totals["contacts"], 1.0)
+    contacts, answers = (_of(spine, visible.measure(group), name) for name, group in _KINDS.items())
+    return [(answers + STRENGTH * mean) / (np.maximum(contacts, answers) + STRENGTH)]
+
+
+def count_contacts(visible: Visible) -> pa.Table:
+    """Contacts and answered contacts in all: `kind` (string), `n` (int64)."""
+    totals = [int(pc.sum(visible.measure(group)[name]).as_py() or 0) for name, group in _KINDS.items()]
+    return pa.table({"kind": list(_KINDS), "n": pa.array(totals, pa.int64())})
+
+
+_KINDS = {"contacts": _CONTACTS, "answers": _ANSWERS}
+
+
+def _of(spine: pa.Table, measured: pa.Table, name: str) -> npt.NDArray[np.float64]:
+    """The measured value of each row's customer, 0 where there is none."""
+    row = pc.index_in(spine["customer_id"], measured["customer_id"].combine_chunks())
+    return np.asarray(pc.fill_null(pc.take(measured[name].combine_chunks(), row), 0), np.float64)
