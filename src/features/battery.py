@@ -253,7 +253,8 @@ def assert_defined(
     company = company or made_up_company()
     spine = train(task, [], company, new).table.slice(0, 1)
     nobody = spine
-    for key in task.keys:
+    carried = {key for block in blocks for group in block.groups for key in group.key} & set(spine.column_names)
+    for key in dict.fromkeys((*task.keys, *sorted(carried))):
         unknown = pa.array(["nobody" if pa.types.is_string(spine[key].type) else -1], spine[key].type)
         nobody = nobody.set_column(nobody.column_names.index(key), key, unknown)
     with new() as opened:

@@ -107,14 +107,6 @@ BLOCK = Block(
             family="earlier responses",
             words="answered {campaigns_answered} campaigns out of {contacts_life} contacts",
         ),
-        Feature(
-            "contact_pressure",
-            Ratio("contacts_30d", "contacts_90d"),
-            definition="share of the last 90 days' contacts that fell in the last 30",
-            unit="share",
-            family="how often he was contacted",
-            words="contacted {contacts_30d} times in the last 30 days; {contacts_90d} in the last 90",
-        ),
     ),
     fitted=(
         Fitted(

@@ -80,7 +80,7 @@ BLOCK = Block(
                 ),
                 Feature(
                     "discount_items_{window}",
-                    Count(last=(90, None), where=Column("discount") > 0),
+                    Count(last=(90,), where=Column("discount") > 0),
                     definition="items bought at a discount in {period}",
                     unit="count",
                     family="use of discounts",
@@ -171,14 +171,6 @@ BLOCK = Block(
             words="{value} of the items were bought at weekends; typically {typical}",
         ),
         Feature(
-            "visits_trend_year",
-            Ratio("visits_90d", "visits_365d"),
-            definition="share of the last 365 days' visits that fell in the last 90",
-            unit="share",
-            family="change in visits",
-            words="{value} of the visits of the last 365 days were in the last 90; steady would be a quarter",
-        ),
-        Feature(
             "visits_slope",
             Ratio("fading_visits_10d", "fading_visits_60d"),
             definition="visits that fade within 10 days over those that fade within 60: a slope without edges",
@@ -193,14 +185,6 @@ BLOCK = Block(
             unit="share",
             family="change in spending",
             words="{value} of the spending of the last 365 days fell in the last 90; steady would be a quarter",
-        ),
-        Feature(
-            "items_per_visit",
-            Ratio("items_90d", "visits_90d"),
-            definition="items a visit in the last 90 days",
-            unit="count",
-            family="what a visit holds",
-            words="{value} items a visit in the last 90 days; typically {typical}",
         ),
         Feature(
             "discount_affinity",
