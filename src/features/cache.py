@@ -35,9 +35,9 @@ class SnapshotCache:
         ours = all(fitted.compute.__module__.startswith(_PACKAGE) for fitted in plan.fitted)  # others may change unseen
         self._folder = config.home / ".cache" / config.name / "snapshots" if data.fingerprint and ours else None
         columns = [asdict(column) for column in plan.columns]
-        about = [data.fingerprint, _code(), config.time_zone, checksums(config), columns, repr(plan.groups)]
+        about = [data.fingerprint, _code(), data.engine.dialect, config.time_zone, checksums(config), columns]
         values = {name: list(values) for name, values in learned.items()}
-        self._about = json.dumps([*about, repr(plan.derived), repr(plan.attributes), values]).encode()
+        self._about = json.dumps([*about, repr((plan.groups, plan.derived, plan.attributes)), values]).encode()
 
     def find(self, spine: pa.Table) -> pa.Table | None:
         """The snapshot of these rows, if it was built before; a damaged file is none."""

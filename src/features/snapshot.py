@@ -168,15 +168,16 @@ class Snapshots:
         return columns
 
     # ------------------------------------------------------------------------------ what is known of them
-    def features(self, spine: pa.Table) -> pa.Table:
-        """The spine with all features; rows keep their order. What was built before is read from the cache."""
+    def stored(self, spine: pa.Table) -> pa.Table:
+        """As `features`, but read from the project's cache where the same was built before, and kept there."""
         found = self._cache.find(spine)
         if found is None:
-            found = self._built(spine)
+            found = self.features(spine)
             self._cache.keep(spine, found)
         return found
 
-    def _built(self, spine: pa.Table) -> pa.Table:
+    def features(self, spine: pa.Table) -> pa.Table:
+        """The spine with all features; rows keep their order."""
         spine = spine.append_column("__row", pa.array(np.arange(spine.num_rows)))
         cutoffs = sorted(pc.unique(spine["cutoff"]).to_pylist()) or [self.data.observed_until]
         pieces = [spine.filter(pc.equal(spine["cutoff"], pa.scalar(c, pa.timestamp("us")))) for c in cutoffs]

@@ -148,10 +148,10 @@ class Material:
 
     def _pieces(self, spine: pa.Table) -> Iterator[pa.Table]:
         if self.task.is_planned:
-            yield self.snapshots.features(spine)
+            yield self.snapshots.stored(spine)
             return
         for cutoff in pc.unique(spine["cutoff"]):
-            yield self.snapshots.features(spine.filter(pc.equal(spine["cutoff"], cutoff)))
+            yield self.snapshots.stored(spine.filter(pc.equal(spine["cutoff"], cutoff)))
 
     # ------------------------------------------------------------------------------ facts
     def facts(self) -> tuple[WindowFacts, ...]:
