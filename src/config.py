@@ -319,6 +319,19 @@ class SparkConfig(Frozen):
     options: dict[str, str] = {}
 
 
+class SimulatedWorld(Frozen):
+    """The simulated world that a project's tables come from; it is written where its folder does not exist yet.
+
+    `folder` is relative to the YAML file, `parameters` are those of `rapport.data.world.WorldConfig`. What the true
+    probabilities reach on the test window (the ceiling) is measured beside every model; no feature can read them.
+    """
+
+    folder: str
+    customers: PositiveInt = 20_000
+    seed: Annotated[int, Field(ge=0)] = 7
+    parameters: dict[str, Any] = {}
+
+
 class Config(Frozen):
     """A whole project, as read from its YAML file."""
 
@@ -328,6 +341,7 @@ class Config(Frozen):
     seed: int = 0
     strict: bool = True
     observed_until: datetime | None = Field(None, description="end of the observed world, local; default: last event")
+    world: SimulatedWorld | None = None
     sources: dict[str, str]
     tables: dict[str, TableMapping]
     features: tuple[str, ...] = Field((), description="Python files with own features, see docs/own_features.md")

@@ -145,7 +145,7 @@ def as_table(summary: dict[str, Any]) -> Table:
     ceilings = any(f"ceiling.test.{t.get('primary_metric')}" in t["metrics"] for t in summary["tasks"].values())
     for column in ("task", "metric", "model", "95 % interval", "rule", *(["ceiling"] if ceilings else []), "gain"):
         table.add_column(column, justify="left" if column in ("task", "metric") else "right")
-    for column in ("AUC", "calibration error", "grade", "scored rows"):
+    for column in ("AUC", *(["its ceiling"] if ceilings else []), "calibration error", "grade", "scored rows"):
         table.add_column(column, justify="right")
     for name, task in summary["tasks"].items():
         if task["grade"] is None:
@@ -160,14 +160,19 @@ def as_table(summary: dict[str, Any]) -> Table:
             f"{metrics[f'test.{metric}']:.3f}",
             _span(task["intervals"].get(f"test.{metric}")),
             f"{metrics[f'baseline.test.{metric}']:.3f}",
-            *([("" if ceiling is None else f"{ceiling:.3f}")] if ceilings else []),
+            *([_known(ceiling)] if ceilings else []),
             _span(task["intervals"].get(f"gain.test.{metric}")),
             f"{metrics['test.roc_auc']:.3f}",
+            *([_known(metrics.get("ceiling.test.roc_auc"))] if ceilings else []),
             f"{metrics['test.ece']:.3f}",
             task["grade"],
             f"{task['rows']:,}",
         )
     return table
+
+
+def _known(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
 
 
 def _span(interval: list[float] | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 
@@ -28,8 +28,9 @@ _SILENCE = timedelta(days=7)
 def check(config: Config, engine: DuckDBEngine | None = None, *, now: datetime | None = None) -> Report:
     """Hold the configured data against the contract; never raises for what is wrong with them.
 
-    `now` is naive UTC (default: the machine's clock). Nothing is written.
+    `now` is naive UTC (default: the machine's clock). Nothing is written but a simulated world that is not there yet.
     """
+    write_missing_world(config, lambda _: None)
     own = engine or DuckDBEngine(memory_limit=config.memory_limit, threads=config.threads)
     try:
         tables, report = examine(config, own, now=now)
@@ -39,6 +40,14 @@ def check(config: Config, engine: DuckDBEngine | None = None, *, now: datetime |
         forget_sources(own)
         if engine is None:
             own.close()
+
+
+def write_missing_world(config: Config, say: Callable[[str], None]) -> None:
+    """Write the simulated world of a configuration that has one, unless it is there; ConfigError for another one."""
+    if config.world is not None:
+        from .world.project import project_world  # compiles: only who simulates waits for that
+
+        project_world(config, say)
 
 
 def examine(

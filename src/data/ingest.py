@@ -21,7 +21,7 @@ from sqlglot import exp
 from ..config import Config
 from ..errors import DataError
 from .buckets import bucket_count, owner_of, write_table
-from .checks import examine, forget_sources, with_needs
+from .checks import examine, forget_sources, with_needs, write_missing_world
 from .contract import TABLES
 from .dataset import Dataset, is_complete, load_dataset, observed_span
 from .engine import DuckDBEngine, Engine, open_engine
@@ -47,10 +47,12 @@ def open_dataset(config: Config, engine: Engine | None = None, progress: Progres
 
     Raises DataError with every error that was found in the data.
     """
+    say = progress or (lambda _: None)
+    write_missing_world(config, say)
     own = engine or open_engine(config)
     try:
         with _for_ingest(config, own) as duckdb_engine:
-            folder = _ingested(config, duckdb_engine, progress or (lambda _: None))
+            folder = _ingested(config, duckdb_engine, say)
         dataset = load_dataset(config, own, folder)
         _stop_at_errors(with_needs(config, dataset.report, dataset.columns))
     except BaseException:

@@ -27,6 +27,7 @@ from ..registry.tracking import CONFIG_FILE, Run, start_run
 from ..registry.versions import aliases, register
 from .alarms import Alarm, raise_on
 from .attributes import check_attributes
+from .ceiling import open_truth, true_probability
 from .diet import Diet, diet
 from .evaluate import measure
 from .extras import extras
@@ -98,6 +99,7 @@ def train(
     budget = {"trials": trials, "seconds": seconds}
     tuning = config.tuning.model_copy(update={key: value for key, value in budget.items() if value is not None})
     config = config.model_copy(update={"tuning": tuning})
+    truth = open_truth(data.config)
     with start_run(data.config, name, fingerprint=data.fingerprint) as run:
         say("building the training rows")
         material = Material(data, name, config, seed=seed)
@@ -108,7 +110,10 @@ def train(
         fitted = fit(material, say=say, run=run)
         say("judging on the test window")
         tested, explained = _test(material, fitted)
-        judgement = _judge(material, fitted, tested)
+        if truth is not None:
+            say("asking the truth for the ceiling")
+        ceiling = None if truth is None else true_probability(truth, material.task, tested)
+        judgement = _judge(material, fitted, tested, ceiling)
         auc = judgement.comparison.estimates["model"]["roc_auc"].estimate
         alarms = suspicions(material, fitted.model, auc, explained)
         extra = extras(material.task, tested, judgement.rule)
@@ -242,7 +247,7 @@ def _test(material: Material, fitted: Fitted) -> tuple[pa.Table, pa.Table]:
     return material.scored("test", score, keep=EXPLAINED_ROWS)
 
 
-def _judge(material: Material, fitted: Fitted, tested: pa.Table) -> Judgement:
+def _judge(material: Material, fitted: Fitted, tested: pa.Table, ceiling: Floats | None) -> Judgement:
     rules = {
         name: (tested[f"{name}:rank"].to_numpy(), tested[f"{name}:probability"].to_numpy())
         for name in fitted.rules.fitted
@@ -255,6 +260,7 @@ def _judge(material: Material, fitted: Fitted, tested: pa.Table) -> Judgement:
         replicates=material.config.bootstrap,
         seed=material.seed,
         worth=None if fitted.worth is None else _worth_scores(tested),
+        ceiling=ceiling,
     )
 
 

@@ -33,6 +33,7 @@ BINARY = (
     "calibration_intercept",
 )
 LISTS = ("map_at_10", "map_at_10_all", "ndcg_at_10", "ndcg_at_10_whole_basket", "recall_at_10", "hit_rate_at_10")
+CEILING = "ceiling"  # the name of the true probabilities among the scores
 CALIBRATED_ECE = 0.02  # an error of two points counts as calibrated, whatever chance would allow
 
 
@@ -42,6 +43,7 @@ class Judgement:
 
     A task with a worth has a second comparison, of amounts, with a rule to beat of its own, and `coverage`, the share
     of rows of which what came lies in its interval.
+    Where the truth is known, the score named "ceiling" stands among them.
     """
 
     comparison: Comparison
@@ -88,7 +90,7 @@ class Judgement:
         raise KeyError(metric)
 
     def metrics(self) -> dict[str, float]:
-        """All metrics under their MLflow names: test.*, baseline.test.* (the rule to beat), and <rule>.test.*."""
+        """All metrics by MLflow name: test.*, baseline.test.* (the rule to beat), ceiling.test.*, and <rule>.test.*."""
         found: dict[str, float] = {}
         for comparison, rule in self._comparisons():
             for score, values in comparison.estimates.items():
@@ -99,11 +101,13 @@ class Judgement:
         return {name: value for name, value in found.items() if np.isfinite(value)}
 
     def intervals(self) -> dict[str, Interval]:
-        """95 % intervals: the model's (test.*), the rule's (baseline.test.*), the paired gains (gain.test.*)."""
+        """95 % intervals: test.* (the model), baseline.test.* (the rule), ceiling.test.*, gain.test.* (paired)."""
         found: dict[str, Interval] = {}
         for comparison, beaten in self._comparisons():
             model, rule = comparison.estimates["model"], comparison.estimates[beaten]
             named = [("test", model), ("baseline.test", rule), ("gain.test", comparison.gains[beaten])]
+            if CEILING in comparison.estimates:
+                named.append(("ceiling.test", comparison.estimates[CEILING]))
             found |= {f"{prefix}.{metric}": value for prefix, values in named for metric, value in values.items()}
         return found
 
@@ -126,14 +130,16 @@ def judge(
     *,
     replicates: int,
     seed: int,
-    ceiling: float | None = None,
+    ceiling: Floats | None = None,
     stable: bool | None = None,
     worth: WorthScores | None = None,
 ) -> Judgement:
     """Judge the column `score` of scored rows against rules: (ranking score, probability), (n,) each, by name.
 
     Ranking metrics take a rule's own score, metrics of probabilities its calibrated one; all are resampled together
-    over entities. With `worth`, what was foretold in money is judged too.
+    over entities. `ceiling` (n,) are the true probabilities, where the truth is known: the grade looks at how far the
+    model went from the rule to what they reach.
+    With `worth`, what was foretold in money is judged too.
     """
     target, entity = target_of(rows), rows[task.entity]
     probability = np.asarray(rows["score"].to_numpy(), np.float64)
@@ -144,6 +150,8 @@ def judge(
     parts = []
     for names, place in ((by_rank, 0), (by_probability, 1)):
         scores = {"model": probability, **{name: pair[place] for name, pair in rules.items()}}
+        if ceiling is not None:
+            scores[CEILING] = ceiling
         parts.append(bootstrap(names, target, scores, entity, groups=groups, replicates=replicates, seed=seed))
     comparison = _merged(*parts)
     band = calibration_band(probability, seed=seed)
@@ -158,7 +166,7 @@ def judge(
         model=graded.estimates["model"][primary].estimate,
         rule=graded.estimates[beaten][primary].estimate,
         gain=graded.gains[beaten][primary],
-        ceiling=ceiling,
+        ceiling=graded.estimates[CEILING][primary].estimate if CEILING in graded.estimates else None,
         calibrated=calibrated,
         stable=stable,
     )

@@ -27,7 +27,7 @@ from .evaluate import Grade
 from .experiment import Trained
 from .fairness import fairness
 from .figures import thinned
-from .judge import Judgement
+from .judge import CEILING, Judgement
 from .material import Floats, WindowFacts, target_of
 from .rules import Rules
 from .stability import over_the_test
@@ -137,6 +137,7 @@ def _window(fact: WindowFacts) -> Window:
 
 
 def _measures(task: Task, judgement: Judgement) -> tuple[Measure, ...]:
+    best = judgement.comparison.estimates.get(CEILING, {})
     names = [task.primary_metric, *(SHOWN_WORTH if task.worth else ()), *(SHOWN_LISTS if task.ranks_within else SHOWN)]
     measures = []
     for name in dict.fromkeys(names):
@@ -153,6 +154,7 @@ def _measures(task: Task, judgement: Judgement) -> tuple[Measure, ...]:
                 gain=_finite(gain.estimate),
                 gain_low=_finite(gain.low),
                 gain_high=_finite(gain.high),
+                ceiling=_finite(best[name].estimate) if name in best else None,
                 primary=name == task.primary_metric,
             )
         )

@@ -11,12 +11,12 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
-from rapport.config import load_config
+from rapport.config import Config, load_config
 from rapport.data.checks import check
 from rapport.data.contract import TABLES
 from rapport.data.locations import locate
 from rapport.data.world import WorldConfig, blocks, write_world
-from rapport.data.world.embedded import materialise, table_file
+from rapport.data.world.project import project_world
 from rapport.errors import ConfigError, DataError
 from rapport.models.buy_till_you_die import BgNbd
 from rapport.models.histories import Histories
@@ -159,14 +159,27 @@ def test_a_folder_that_holds_something_is_refused(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["note.txt"]
 
 
-def test_a_world_by_description(tmp_path: Path) -> None:
-    file = table_file("customers=300,seed=4,switches.dirty_values=false#customers", tmp_path)
-    assert len(pq.read_table(file)) == 300
-    assert materialise("seed=4,customers=300,switches.dirty_values=false", tmp_path) == file.parent
-    with pytest.raises(DataError, match="no table 'custumers'"):
-        table_file("customers=300,seed=4,switches.dirty_values=false#custumers", tmp_path)
+def test_a_project_writes_its_world_once_and_refuses_another_one(tmp_path: Path) -> None:
+    raw = yaml.safe_load(CONFIG.read_text())
+    raw["world"] = {"folder": "made", "customers": 300, "seed": 4, "parameters": {"switches": {"dirty_values": False}}}
+    raw["sources"] = {name: f"made/{name}.parquet" for name in TABLES}
+
+    def written() -> Config:
+        (tmp_path / "world.yaml").write_text(yaml.safe_dump(raw))
+        return load_config(tmp_path / "world.yaml")
+
+    assert check(written()).errors == ()
+    folder = project_world(written())
+    assert folder == (tmp_path / "made").resolve()
+    assert len(table(folder, "customers")) == 300
+    assert not table(folder, "transactions")["quantity"].eq(0).any()
+    raw["world"]["seed"] = 5
+    with pytest.raises(ConfigError, match=r"another world .*seed"):
+        check(written())
+    raw["world"] |= {"folder": "other", "parameters": {"wings": 2}}
     with pytest.raises(ConfigError, match="wings"):
-        materialise("customers=300,wings=2", tmp_path)
+        project_world(written())
+    assert not (tmp_path / "other").exists()
 
 
 def test_a_pure_world_gives_its_parameters_back(tmp_path: Path) -> None:

@@ -12,11 +12,14 @@ import pyarrow.parquet as pq
 import pytest
 
 from rapport.data.world import WorldConfig, write_world
-from rapport.data.world.ceilings import ceilings, true_probabilities
+from rapport.data.world.ceilings import true_probabilities
+from rapport.data.world.interventions import effects, worth
 from rapport.data.world.names import CAUSES
 from rapport.data.world.references import references
+from rapport.data.world.retelling import retold
 from rapport.data.world.truth import Truth
 from rapport.errors import DataError
+from rapport.training.metrics import roc_auc
 
 CUTOFF = date(2024, 3, 1)
 HORIZON = 60
@@ -148,8 +151,8 @@ def test_effects_are_those_of_the_randomised_hold_out(truth: Truth, lines: pd.Da
     gaps, variances, planted = [], [], []
     own = campaigns[(campaigns["kind"] == "cross_sell") & (campaigns["ends_at"] < "2024-12-01")]
     own = own.iloc[-6:]
-    truth.effects(
-        own["starts_at"].dt.to_pydatetime().tolist(), "winback", 1, draws=1
+    effects(
+        truth, own["starts_at"].dt.to_pydatetime().tolist(), "winback", 1, draws=1
     )  # lives to all the cutoffs at once
     for number, campaign in own.iterrows():
         targeted = contacts[(contacts["campaign_id"] == number) & contacts["customer_id"].notna()].copy()
@@ -159,9 +162,9 @@ def test_effects_are_those_of_the_randomised_hold_out(truth: Truth, lines: pd.Da
         gaps.append(arms["mean"][True] - arms["mean"][False])
         variances.append((arms["var"] / arms["size"]).sum())
         for offer, part in targeted.groupby("offer_id"):
-            found = truth.effects(
-                [campaign["starts_at"].to_pydatetime()], "cross_sell", 21, draws=2,
-                category=offers.loc[offer, "category"], customers=part["customer_id"].astype(int).tolist(),
+            found = effects(
+                truth, [campaign["starts_at"].to_pydatetime()], "cross_sell", 21, draws=2,
+                category=offers.loc[offer, "category"], ids=part["customer_id"].astype(int).tolist(),
             ).to_pandas()  # fmt: skip
             planted.append(found.loc[found["offer"] == offer % 10, "effect"].mean() * len(part) / len(targeted))
     expected = np.sum(planted) / len(gaps)
@@ -171,7 +174,7 @@ def test_effects_are_those_of_the_randomised_hold_out(truth: Truth, lines: pd.Da
 
 def test_contacts_do_good_to_some_and_harm_to_others(truth: Truth) -> None:
     people = people_of(truth)["response"]
-    found = truth.effects([CUTOFF], "cross_sell", 21, category="books").to_pandas()
+    found = effects(truth, [CUTOFF], "cross_sell", 21, category="books").to_pandas()
     mean = found.groupby(found["customer_id"].map(people))["effect"].mean()
     assert mean["persuadable"] > 0.04
     # nothing but that an earlier contact is forgotten
@@ -183,10 +186,71 @@ def test_contacts_do_good_to_some_and_harm_to_others(truth: Truth) -> None:
 def test_a_win_back_brings_some_of_the_lost_back(truth: Truth) -> None:
     causes = truth.causes([CUTOFF]).to_pandas()
     gone = causes[causes["p_gone"] > 0.95]
-    found = truth.effects([CUTOFF], "winback", 21, customers=gone["customer_id"].tolist()).to_pandas()
+    found = effects(truth, [CUTOFF], "winback", 21, ids=gone["customer_id"].tolist()).to_pandas()
     best = found[found["offer"] == 2].set_index("customer_id")["effect"]
     likely = gone.set_index("customer_id")[["p_bought_away", "p_moved_away"]]
     assert best.corr(likely["p_bought_away"]) > 0 > best.corr(likely["p_moved_away"])
+
+
+def test_a_word_to_prospects_moves_their_contracts(truth: Truth) -> None:
+    found = effects(truth, [CUTOFF], "acquisition", 60).to_pandas()
+    response = truth.people().to_pandas().set_index("prospect_id")["response"]
+    mean = found.groupby(found["prospect_id"].map(response))["effect"].mean()
+    assert mean["persuadable"] > 0.01 > -0.001 > mean["put_off"]
+    assert abs(mean["sure_thing"]) < 0.008
+
+
+def test_a_year_with_an_offer_is_worth_what_its_futures_bring(truth: Truth, lines: pd.DataFrame) -> None:
+    some = np.sort(within(lines, 120, date(2023, 11, 2))["customer_id"].unique())[:300].tolist()
+    found = worth(truth, [CUTOFF], "cross_sell", 90, draws=24, customers=some).to_pandas()
+    none = found[found["offer"] == -1].set_index("customer_id")
+    assert (none["margin_gain"] == 0).all()
+    best = found[found["offer"] == 2].set_index("customer_id")
+    assert np.allclose(best["margin_gain"], best["margin"] - none["margin"])
+    # common random numbers: the difference is better known than either side
+    assert best["margin_gain_se"].sum() < 0.8 * none["margin_se"].sum()
+    persuadable = best.index.map(people_of(truth)["response"]) == "persuadable"
+    assert best.loc[persuadable, "margin_gain"].mean() > best.loc[~persuadable, "margin_gain"].mean()
+
+
+def test_told_futures_are_the_futures_that_are_counted(truth: Truth, lines: pd.DataFrame) -> None:
+    some = np.sort(within(lines, HORIZON)["customer_id"].unique())[:200].tolist()
+    counted = truth.futures([CUTOFF], HORIZON, draws=6, salt=5, customers=some).to_pandas().set_index("customer_id")
+    told = retold(truth, [CUTOFF], HORIZON, "lines", draws=6, ids=some).to_pandas()
+    assert (
+        (told["at"] >= pd.Timestamp(CUTOFF)) & (told["at"] < pd.Timestamp(CUTOFF) + pd.Timedelta(HORIZON, "D"))
+    ).all()
+    margin = told.groupby("customer_id")["margin"].sum().reindex(counted.index).fillna(0) / 6
+    assert np.allclose(margin, counted["margin"])
+    visits = told.groupby("customer_id")[["draw", "order"]].apply(lambda rows: len(rows.drop_duplicates())) / 6
+    assert np.allclose(visits.reindex(counted.index).fillna(0), counted["visits"])
+    assert set(told["product_id"]) <= set(pq.read_table(truth.folder / "products.parquet")["product_id"].to_pylist())
+
+
+def test_told_events_foretell_what_came_about(truth: Truth, lines: pd.DataFrame) -> None:
+    bills = retold(truth, [CUTOFF], HORIZON, "bills", draws=20).to_pandas()
+    unpaid = bills[bills["unpaid"]].drop_duplicates(["customer_id", "draw"]).groupby("customer_id").size() / 20
+    payments = pq.read_table(truth.folder / "payments.parquet").to_pandas()
+    due = pd.Timestamp(CUTOFF) + pd.Timedelta(15, "D")
+    of_window = payments[(payments["due_at"] > due) & (payments["due_at"] < due + pd.Timedelta(HORIZON, "D"))]
+    owing = of_window.loc[of_window["paid_at"].isna(), "customer_id"].unique()
+    assert len(owing) > 15
+    assert abs(deviation(np.ones(len(owing)), unpaid.to_numpy(), np.sqrt(unpaid * (1 - unpaid) / 20))) < 3
+    steps = retold(truth, [CUTOFF], 90, "steps", of="prospects", draws=20).to_pandas()
+    direct = truth.conversion([CUTOFF], [90]).to_pandas()
+    signed = (steps["stage"] == "contract").sum() / 20
+    assert signed == pytest.approx(direct["probability"].sum(), rel=4 / np.sqrt(20 * signed))
+
+
+def test_trouble_begins_as_often_as_it_is_said(truth: Truth) -> None:
+    found = truth.trouble([CUTOFF], 180).to_pandas()
+    turns = truth.turns().to_pandas()
+    begun = turns[turns["turn"] == "trouble"].set_index("customer_id")["at"]
+    when = found["customer_id"].map(begun)
+    assert (found["begun"] == (when < pd.Timestamp(CUTOFF))).all()
+    assert ((found["kind"] == "none") == (found["probability"] == 0)).all()
+    soon = (when < pd.Timestamp(CUTOFF) + pd.Timedelta(180, "D")).to_numpy()
+    assert abs(deviation(soon[~found["begun"]], found.loc[~found["begun"], "probability"].to_numpy())) < 3
 
 
 def test_answers_foretell_responses(truth: Truth) -> None:
@@ -211,21 +275,21 @@ def test_references_are_worth_something_to_a_few(truth: Truth) -> None:
     assert found.loc[is_star, "reference_margin"].mean() > 4 * found.loc[~is_star, "reference_margin"].mean()
 
 
-def test_ceilings_of_the_tasks(truth: Truth, lines: pd.DataFrame) -> None:
+def test_true_probabilities_stand_in_the_order_of_the_rows(truth: Truth, lines: pd.DataFrame) -> None:
     ids = np.sort(lines.loc[lines["at"] < pd.Timestamp(CUTOFF), "customer_id"].unique())
     rows = pa.table(
         {
             "customer_id": pa.array([str(number) for number in ids]),
             "cutoff": pa.array([datetime(2024, 2, 29, 23, 59, 59, 999_999)] * len(ids), pa.timestamp("us")),
-            "target": (~np.isin(ids, within(lines, HORIZON)["customer_id"])).astype(np.int8),
         }
     )
-    best = ceilings(truth, "churn", rows, horizon=HORIZON, draws=4)
-    assert 0.9 < best["roc_auc"] < 1
-    shuffled = ceilings(truth, "churn", rows.take(np.arange(len(ids))[::-1]), horizon=HORIZON, draws=4)
-    assert shuffled == pytest.approx(best)
+    probability = true_probabilities(truth, "churn", rows, horizon=HORIZON, draws=4)
+    stayed_away = ~np.isin(ids, within(lines, HORIZON)["customer_id"])
+    assert 0.9 < roc_auc(stayed_away, probability) < 1
+    backwards = true_probabilities(truth, "churn", rows.take(np.arange(len(ids))[::-1]), horizon=HORIZON, draws=4)
+    assert (backwards[::-1] == probability).all()
     with pytest.raises(DataError, match="no ceiling of the task 'weather'"):
-        ceilings(truth, "weather", rows)
+        true_probabilities(truth, "weather", rows)
 
 
 def test_p_alive_in_a_pure_world_is_the_formula(tmp_path: Path) -> None:
@@ -263,5 +327,11 @@ def test_what_the_truth_cannot_tell(truth: Truth, tmp_path: Path) -> None:
         truth.silence([datetime(2024, 3, 1, 12)], [20])
     with pytest.raises(DataError, match="outside this world"):
         truth.silence([date(2031, 1, 1)], [20])
+    with pytest.raises(DataError, match="no events 'dreams'"):
+        retold(truth, [CUTOFF], 20, "dreams")
+    with pytest.raises(DataError, match="no offer 7 of kind 'winback'"):
+        retold(truth, [CUTOFF], 20, "lines", offer=("winback", 7))
+    with pytest.raises(DataError, match="prospects, who have no margin"):
+        worth(truth, [CUTOFF], "acquisition")
     with pytest.raises(DataError, match="no offers of kind 'spam'"):
-        truth.effects([CUTOFF], "spam")
+        effects(truth, [CUTOFF], "spam")

@@ -7,9 +7,10 @@ prospects, purchases, service      from target to contract; visits and baskets; 
 contacts, defection                campaigns and their effects; leaving, coming back, the filter
 day, state, simulation, chance     the step of a day, what it moves, the loops, the random numbers
 blocks, rows, tables, activity     families, lived one after another; from events to the contract's tables
-dirt, records, write, embedded     late, missing, wrong; the truth as tables; the files; a world by description
+dirt, records, write, project      late, missing, wrong; the truth as tables; the files; the world of a configuration
 replay, foresight                  states at a cutoff; futures lived again
-truth, references, ceilings        true probabilities; worth as a reference; what a perfect model would reach
+truth, interventions, retelling    true probabilities; what an offer would do; the events of drawn futures
+references, ceilings               worth as a reference; the probabilities that a perfect model would give
 """
 
 from .parameters import WorldConfig

@@ -1,7 +1,7 @@
-"""Ceilings: what the true probability itself would reach on the outcomes that came about.
+"""The true probabilities of the rows that a model is judged on.
 
-A model is judged on rows (entity, cutoff, target); `true_probabilities` gives the true probability of each row's
-target, `ceilings` the metrics that it reaches on them. Nothing that is learnt from the data does better on average.
+What they reach on the outcomes that came about is the ceiling: nothing that is learnt from the data does better on
+average.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import pyarrow.parquet as pq
 
 from ...errors import DataError
 from .chance import Floats
+from .interventions import answers
 from .truth import Truth
 
 #: default number of draws by task; the standard errors stand beside the probabilities
@@ -35,29 +36,9 @@ def true_probabilities(
     `world` is the folder of a written world, or its Truth (which remembers what it lived through).
     """
     truth = world if isinstance(world, Truth) else Truth(world)
-    tasks: dict[str, Callable[..., Floats]] = {"churn": _churn, "conversion": _conversion, "next_offer": _next_offer}
-    if task not in tasks:
-        raise DataError(f"the world knows no ceiling of the task '{task}'; it knows: {', '.join(tasks)}")
-    return tasks[task](truth, rows, horizon, draws or DRAWS[task])
-
-
-def ceilings(
-    world: str | Path | Truth, task: str, rows: pa.Table, *, horizon: int = 0, draws: int | None = None
-) -> dict[str, float]:
-    """roc_auc, average_precision, log_loss and brier of the true probabilities on the column `target` of the rows."""
-    from sklearn import metrics
-
-    probability = true_probabilities(world, task, rows, horizon=horizon, draws=draws)
-    known = np.isfinite(probability)
-    target, probability = rows["target"].to_numpy().astype(int)[known], probability[known]
-    if target.min() == target.max():
-        raise DataError(f"all {target.size} rows have the target {target[0]}: there is nothing to rank")
-    return {
-        "roc_auc": float(metrics.roc_auc_score(target, probability)),
-        "average_precision": float(metrics.average_precision_score(target, probability)),
-        "log_loss": float(metrics.log_loss(target, np.clip(probability, 1e-6, 1 - 1e-6))),
-        "brier": float(metrics.brier_score_loss(target, probability)),
-    }
+    if task not in TASKS:
+        raise DataError(f"the world knows no ceiling of the task '{task}'; it knows: {', '.join(TASKS)}")
+    return TASKS[task](truth, rows, horizon, draws or DRAWS[task])
 
 
 def _churn(truth: Truth, rows: pa.Table, horizon: int, draws: int) -> Floats:
@@ -72,7 +53,11 @@ def _next_offer(truth: Truth, rows: pa.Table, horizon: int, draws: int) -> Float
 
 def _conversion(truth: Truth, rows: pa.Table, horizon: int, draws: int) -> Floats:
     if "prospect_id" in rows.column_names:
-        return _matched(rows, truth.conversion(_cutoffs(rows), [horizon], draws=draws), ("prospect_id", "cutoff"))
+        return _matched(
+            rows,
+            truth.conversion(_cutoffs(rows), [horizon], draws=draws, prospects=_ids(rows, "prospect_id")),
+            ("prospect_id", "cutoff"),
+        )
     contacts = pq.read_table(
         truth.folder / "contacts.parquet", columns=["customer_id", "campaign_id", "offer_id", "treated"]
     )
@@ -80,11 +65,19 @@ def _conversion(truth: Truth, rows: pa.Table, horizon: int, draws: int) -> Float
     parts = []
     for campaign in pc.unique(rows["campaign_id"]).to_pylist():
         targeted = contacts.filter(pc.equal(contacts["campaign_id"], int(campaign)))
-        answers = truth.answers(int(campaign), draws=10 * draws, customers=targeted["customer_id"].to_pylist())
-        joined = targeted.join(answers, ["customer_id", "offer_id"], join_type="inner")
+        answered = answers(truth, int(campaign), draws=10 * draws, customers=targeted["customer_id"].to_pylist())
+        joined = targeted.join(answered, ["customer_id", "offer_id"], join_type="inner")
         probability = pc.if_else(joined["treated"], joined["probability"], 0.0)
         parts.append(joined.select(["customer_id", "campaign_id"]).append_column("probability", probability))
     return _matched(rows, pa.concat_tables(parts), ("customer_id", "campaign_id"))
+
+
+#: how the true probabilities of a task's rows are found
+TASKS: dict[str, Callable[[Truth, pa.Table, int, int], Floats]] = {
+    "churn": _churn,
+    "conversion": _conversion,
+    "next_offer": _next_offer,
+}
 
 
 def _cutoffs(rows: pa.Table) -> list[datetime]:

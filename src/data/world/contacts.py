@@ -10,7 +10,8 @@ its three offers. A treated contact is in effect for `window_days`. Four kinds o
     put off:     log rate - put_off_effect, log hazard of leaving + contact_effect
 
 On prospects the same kinds act on the hazard of each stage; a win-back acts on the hazard of coming back
-(defection.py).
+(defection.py). A service rescue calls those who were let down: it closes the complaint and gives back
+rescue_relief (0.6 + 2.5 discount) of the hurt, to all four kinds of people alike.
 """
 
 from __future__ import annotations
@@ -20,10 +21,12 @@ from typing import Any
 import numpy as np
 
 from .chance import compiled, derive, uniform
-from .market import ACQUISITION, CROSS_SELL, REFERRAL, RETENTION, UP_SELL, WINBACK
-from .state import CONTACTS, CUSTOMER, HISTORY, PROSPECT, RESPONSES, write
+from .market import ACQUISITION, CROSS_SELL, REFERRAL, RESCUE, RETENTION, UP_SELL, WINBACK
+from .state import CONTACTS, CUSTOMER, PROSPECT, RESOLUTIONS, RESPONSES, write, writes
 
 PERSUADABLE, SURE_THING, LOST_CAUSE, PUT_OFF = range(4)
+#: mood below which a failure is fresh: whom a service rescue is for, beside open complaints
+HURT = -0.4
 
 
 @compiled
@@ -46,6 +49,8 @@ def admitted(p: Any, x: Any, kind: Any, t: Any) -> Any:
         return 1.3 if silence >= 120 and x.visits >= 2 else 0.0
     if kind == REFERRAL:
         return 0.5 if silence < 90 else 0.0
+    if kind == RESCUE:
+        return 1.5 if silence < 180 and (x.open >= 0 or x.mood < HURT) else 0.0
     return 0.0
 
 
@@ -61,6 +66,10 @@ def touch(p: Any, x: Any, r: Any, t: Any, kind: Any, offer: Any, category: Any, 
             x.push = r.contacting_acquisition_effect * (0.6 + 2.0 * discount) * 1.4
         elif p.response == PUT_OFF:
             x.push = -r.contacting_put_off_effect
+        return
+    if kind == RESCUE:
+        x.mood = min(0.0, x.mood + r.contacting_rescue_relief * strength * (r.service_hurt * (1 - p.tolerant) + 0.1))
+        x.open = -1e9
         return
     if p.response == PERSUADABLE:
         fit = 1.0 if category < 0 else np.sqrt(min(max(p.interests[category], 0.2), 3.0))
@@ -85,12 +94,15 @@ def campaign(p: Any, x: Any, d: Any, r: Any, t: Any, key: Any, mode: Any, k: Any
     offer = int(uniform(draw, 0, 2) * 3)
     channel = int(uniform(draw, 0, 3) * 4)
     x.contacts += 1
+    complained = x.open >= 0
     if treated:
         touch(p, x, r, t, kind, offer, d.offer_category[offer], d.offer_discount[offer])
         x.contact = x.contacts
-    if mode == HISTORY:
+    if writes(mode):
         day, prospect = t + 0.02 + 0.25 * uniform(draw, 0, 4), x.phase == PROSPECT
         write(k, CONTACTS, day, x.contacts, d.campaign, offer, channel, treated, prospect, 0.0, 0.0)
+        if complained and x.open < 0:
+            write(k, RESOLUTIONS, day, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
 @compiled
@@ -98,7 +110,7 @@ def respond(x: Any, day: Any, amount: Any, mode: Any, k: Any) -> None:
     """The answer to the contact in effect."""
     if x.watched == x.contact:
         x.watched = -x.contact
-    if mode != HISTORY:
+    if not writes(mode):
         return
     write(k, RESPONSES, day, x.contact, amount, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 

@@ -20,7 +20,6 @@ from .service import SERVICE, act, mood_day, rates_of_signs, sign
 from .state import (
     CAME_BACK,
     FORMER_PROSPECT,
-    FUTURE,
     HISTORY,
     LEFT,
     LIFE_EVENT,
@@ -29,6 +28,7 @@ from .state import (
     SILENT,
     TROUBLE,
     note,
+    writes,
 )
 
 
@@ -37,7 +37,7 @@ def circumstances(p: Any, x: Any, r: Any, t: Any, key: Any, mode: Any, k: Any) -
     """Life events and the beginning of trouble."""
     if r.life_rate_per_year > 0 and uniform(key, 190, t) < 1 - np.exp(-r.life_rate_per_year / 365):
         x.event_day, x.event = t, 0 if uniform(key, 191, t) < 0.6 else 1
-        if mode == HISTORY:
+        if writes(mode):
             note(k, t, LIFE_EVENT, x.event)
             if x.alive and uniform(key, 192, t) < r.life_told:
                 act(k, t + 0.3 + 0.4 * uniform(key, 193, t), SERVICE, np.nan)
@@ -46,7 +46,7 @@ def circumstances(p: Any, x: Any, r: Any, t: Any, key: Any, mode: Any, k: Any) -
                 x.weight *= 1 - r.life_told
     if p.trouble and not x.trouble and uniform(key, 194, t) < 1 - np.exp(-r.trouble_onset):
         x.trouble = 1
-        if mode == HISTORY:
+        if writes(mode):
             note(k, t, TROUBLE, p.trouble)
 
 
@@ -58,7 +58,7 @@ def leave(p: Any, x: Any, r: Any, t: Any, key: Any, h: Any, total: Any, mode: An
         left -= h[cause]
         cause += 1
     x.alive, x.cause = 0, cause
-    if mode == HISTORY:
+    if writes(mode):
         note(k, t, LEFT, cause)
         if x.contract:
             for c in range(5):
@@ -105,7 +105,7 @@ def buy(p: Any, x: Any, d: Any, goods: Any, r: Any, t: Any, f: Any, key: Any, mo
         x.weight, x.left[1] = 1 - p.p_drop, p.p_drop
         if uniform(key, 207, x.visits) < p.p_drop:
             x.alive, x.cause = 0, 1
-            if mode == HISTORY:
+            if writes(mode):
                 note(k, t + f, LEFT, 1)
     next_gap(p, x, key)
 
@@ -133,18 +133,18 @@ def live_day(p: Any, x: Any, d: Any, goods: Any, r: Any, t: Any, key: Any, mode:
             back = p.p_drop == 0 and uniform(key, 208, t) < returning(p, x, r, t, x.cause)
     else:
         leaves = False
-    if mode != FUTURE:
+    if mode in (HISTORY, SILENT):
         filter_day(p, x, r, t, h, total, mode == SILENT or not x.contract)
     if leaves:
         leave(p, x, r, t, key, h, total, mode, k)
-    if mode == HISTORY:
+    if writes(mode):
         exit_survey(p, x, r, t, key, k)
     rate = rate_of(p, x, d, r, t)
     f = 0.0
     if back:
         come_back(x, r, t)
         f = 0.3 + 0.4 * uniform(key, 209, t)
-        if mode == HISTORY:
+        if writes(mode):
             note(k, t + f, CAME_BACK, x.offer if t < x.until and x.kind == 3 else -1)
             if x.plan_since < -1e8:
                 x.plan_since = t + f

@@ -9,7 +9,8 @@ instead. (Rao and Blackwell: what can be integrated is not drawn.)
 
 FUTURE: everything is drawn. Whether a silent customer is alive, and the rest of his gap, are drawn first from what the
 history says about them (or, with `sees_all`, taken as they are). A category's probability needs no basket: over the
-visits of a draw it is 1 - prod (1 - pi_ic), averaged over the draws.
+visits of a draw it is 1 - prod (1 - pi_ic), averaged over the draws. TOLD is FUTURE with its events kept
+(retelling.py).
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ from .defection import survival
 from .products import N_CATEGORIES
 from .purchases import appetite, inclusion, remaining_gap
 from .simulation import STAMP, Ints, Records
-from .state import CUSTOMER, FUTURE, PROSPECT, SILENT, STATE, WORK
+from .state import CUSTOMER, PROSPECT, SILENT, STATE, TOLD, WIDTH, WORK
 
 #: columns of what a FUTURE draw yields, summed over draws
 OUTCOMES = ("buys", "visits", "margin", "service_cost", "referrals", "leaves", "alive", "converts", "answers")
@@ -80,14 +81,17 @@ def draw_hidden(p: Any, x: Any, key: Any, sees_all: Any) -> None:
 def _compile(stamp: str) -> Any:
     @compiled_and_kept
     def foresee(people: Any, states: Any, market: Any, goods_: Any, rules: Any, day: int, horizons: Any, draws: int,
-                first_draw: int, mode: int, sees_all: bool, force: Any, salt: int, categories: bool, work: Any,
-                scratch: Any, results: Any, squares: Any, miss: Any, miss_squares: Any) -> None:  # fmt: skip
+                first_draw: int, mode: int, sees_all: bool, force: Any, salt: int, categories: bool, first: int,
+                work: Any, scratch: Any, results: Any, squares: Any, miss: Any, miss_squares: Any,
+                log: Any) -> tuple[int, int]:  # fmt: skip
         assert len(stamp) == 64
         r, goods, k, x = rules[0], goods_[0], work[0], scratch[0]
         last = horizons[horizons.size - 1]
-        never = np.empty(N_CATEGORIES)
-        for i in range(people.size):
-            p = people[i]
+        never, filled = np.empty(N_CATEGORIES), 0
+        for i in range(first, people.size):
+            p, start = people[i], filled
+            results[i] = 0.0
+            squares[i] = 0.0
             phase = states[i].phase
             if phase != PROSPECT and phase != CUSTOMER:
                 continue
@@ -114,12 +118,19 @@ def _compile(stamp: str) -> Any:
                 for t in range(day, day + last):
                     before = x.visits
                     k.rows = 0
-                    if categories and x.phase == CUSTOMER:
-                        extras = appetite(p, x, market[t], r, t, k.wants)
-                        inclusion(p, goods, k.wants, extras, k.pi)
                     if open_:
                         live_day(p, x, market[t], goods, r, t, key, mode, k)
-                    if categories:
+                    if mode == TOLD:
+                        if filled + k.rows > log.shape[0]:
+                            return i, start
+                        for row in range(k.rows):
+                            for j in range(WIDTH):
+                                log[filled, j] = k.log[row, j]
+                            log[filled, 1], log[filled, WIDTH] = i, n
+                            filled += 1
+                    if categories and x.visits > before:
+                        extras = appetite(p, x, market[t], r, t, k.wants)
+                        inclusion(p, goods, k.wants, extras, k.pi)
                         for _ in range(x.visits - before):
                             for c in range(N_CATEGORIES):
                                 never[c] *= 1 - k.pi[c]
@@ -135,7 +146,7 @@ def _compile(stamp: str) -> Any:
                         results[i, done] += value
                         squares[i, done] += value * value
                         done += 1
-                if mode == FUTURE:
+                if mode != SILENT:
                     bought = x.visits - visits
                     values = (
                         1.0 if bought > 0 else 0.0, float(bought), x.margin - margin, x.service_cost - cost,
@@ -149,6 +160,7 @@ def _compile(stamp: str) -> Any:
                         for c in range(N_CATEGORIES):
                             miss[i, c] += 1 - never[c]
                             miss_squares[i, c] += (1 - never[c]) ** 2
+        return people.size, filled
 
     return foresee
 
@@ -191,6 +203,31 @@ def foresee(
     work, scratch = np.zeros(1, WORK), np.zeros(1, STATE)
     _foresee(
         people, states, market, goods, rules, day, horizons, draws, first_draw, mode, sees_all, force, salt, categories,
-        work, scratch, results, squares, miss, miss_squares,
+        0, work, scratch, results, squares, miss, miss_squares, np.empty((0, WIDTH + 1)),
     )  # fmt: skip
     return Foreseen(results, squares, draws), Foreseen(miss, miss_squares, draws)
+
+
+def retell(
+    people: Records, states: Records, market: Records, goods: Records, rules: Records, day: int, horizon: int, *,
+    draws: int, first_draw: int = 0, sees_all: bool = False, force: Floats = NO_FORCE, salt: int = 0,
+) -> Floats:  # fmt: skip
+    """The events of drawn futures: a log (rows, WIDTH + 1) of state.EVENTS, the number of the draw in the last column.
+
+    The futures of FUTURE with the same salt and number, with their events.
+    """
+    n, shape = people.size, (people.size, len(OUTCOMES))
+    results, squares, none = np.zeros(shape), np.zeros(shape), np.zeros((0, N_CATEGORIES))
+    work, scratch = np.zeros(1, WORK), np.zeros(1, STATE)
+    logs, first, size = [], 0, max(20_000, n * draws)
+    while first < n:
+        log = np.empty((size, WIDTH + 1))
+        reached, rows = _foresee(
+            people, states, market, goods, rules, day, np.array([horizon], np.int64), draws, first_draw, TOLD, sees_all,
+            force, salt, False, first, work, scratch, results, squares, none, none, log,
+        )  # fmt: skip
+        if reached == first:
+            size *= 2
+        first = reached
+        logs.append(log[:rows].copy())
+    return np.concatenate(logs) if logs else np.empty((0, WIDTH + 1))

@@ -132,6 +132,7 @@ class Contacting(Frozen):
     category_boost: Rate = 1.5
     redemption: Share = 0.8
     acquisition_effect: Rate = 0.8
+    rescue_relief: Rate = 1.2
 
 
 class Prospecting(Frozen):

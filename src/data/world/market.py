@@ -25,15 +25,25 @@ from .products import CATEGORIES, LINES, N_CATEGORIES, N_LINES
 
 Floats = NDArray[np.float64]
 
-CAMPAIGN_KINDS = ("cross_sell", "up_sell", "retention", "winback", "acquisition", "referral", "competitor")
-CROSS_SELL, UP_SELL, RETENTION, WINBACK, ACQUISITION, REFERRAL, COMPETITOR = range(7)
+CAMPAIGN_KINDS = (
+    "cross_sell",
+    "up_sell",
+    "retention",
+    "winback",
+    "acquisition",
+    "referral",
+    "competitor",
+    "service_rescue",
+)
+CROSS_SELL, UP_SELL, RETENTION, WINBACK, ACQUISITION, REFERRAL, COMPETITOR, RESCUE = range(8)
 #: day of the month on which a campaign of the kind starts, every so many months, from this month on
 _RHYTHM = {CROSS_SELL: (3, 1, 0), UP_SELL: (17, 3, 1), RETENTION: (10, 2, 0), WINBACK: (24, 2, 1)}
-_RHYTHM |= {ACQUISITION: (6, 1, 0), REFERRAL: (20, 6, 2)}
+_RHYTHM |= {ACQUISITION: (6, 1, 0), REFERRAL: (20, 6, 2), RESCUE: (13, 1, 0)}
 OFFERS_EACH = 3
 #: discounts of a campaign's three offers; a win-back's first offer is a friendly word alone
 DISCOUNTS = {CROSS_SELL: (0.1, 0.15, 0.2), UP_SELL: (0.1, 0.1, 0.15), RETENTION: (0.1, 0.15, 0.2)}
 DISCOUNTS |= {WINBACK: (0.0, 0.15, 0.3), ACQUISITION: (0.0, 0.1, 0.2), REFERRAL: (0.0, 0.05, 0.1)}
+DISCOUNTS |= {RESCUE: (0.0, 0.05, 0.1)}
 WEEK = np.array([0.9, 0.85, 0.9, 0.95, 1.15, 1.35, 0.9])
 
 

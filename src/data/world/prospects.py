@@ -18,7 +18,7 @@ import numpy as np
 from .chance import compiled, uniform
 from .contacts import respond
 from .purchases import next_gap
-from .state import CUSTOMER, FORMER_PROSPECT, HISTORY, PLANS, SILENT, STEPS, write
+from .state import CUSTOMER, FORMER_PROSPECT, PLANS, SILENT, STEPS, write, writes
 
 LONGEST = 365
 
@@ -52,7 +52,7 @@ def prospect_day(p: Any, x: Any, d: Any, r: Any, t: Any, key: Any, mode: Any, k:
         return
     x.stage += 1
     day = t + uniform(key, 181, t)
-    if mode == HISTORY:
+    if writes(mode):
         write(k, STEPS, day, x.stage, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
     if x.stage == 3:
         if t < x.until and x.contact >= 0:

@@ -22,7 +22,7 @@ from .contacts import PERSUADABLE, redeems, respond
 from .market import REFERRAL, UP_SELL, WINBACK
 from .products import N_CATEGORIES, N_MISSIONS, N_TIERS, N_VARIANTS
 from .service import fail
-from .state import BILLS, HISTORY, LINES, STEPS, write
+from .state import BILLS, LINES, STEPS, write, writes
 
 
 @compiled
@@ -151,7 +151,7 @@ def visit(p: Any, x: Any, d: Any, goods: Any, r: Any, t: Any, f: Any, key: Any, 
         amount += paid
         if offered:
             redeemed += paid
-        if mode == HISTORY:
+        if writes(mode):
             product = (c * N_TIERS + tier) * N_VARIANTS + variant + 1
             back = r.trouble_returned_by_abuser if p.trouble == 1 and x.trouble else r.trouble_returned
             returned = uniform(draw, 7, c) < back or (p.trouble == 3 and x.trouble and offered)
@@ -162,7 +162,7 @@ def visit(p: Any, x: Any, d: Any, goods: Any, r: Any, t: Any, f: Any, key: Any, 
     elif t < x.until and x.kind == WINBACK and x.contact >= 0 and not x.redeemed:
         x.redeemed = 1
         respond(x, t + f, amount, mode, k)
-    if mode == HISTORY:
+    if writes(mode):
         if p.invoiced:
             refuses = p.trouble == 2 and x.trouble
             unpaid = uniform(draw, 0, 6) < (r.trouble_unpaid_by_abuser if refuses else r.trouble_unpaid)

@@ -26,32 +26,34 @@ def references(truth: Truth, cutoffs: Sequence[Cutoff], *, draws: int = 20, samp
 
     E[referrals] x E[margin of a referred prospect of the customer's segment], the second from `sample` invented
     prospects a segment who arrive at the cutoff; what these refer in turn is left out. Columns customer_id, cutoff,
-    referrals, referrals_se, margin_each, reference_margin.
+    referrals, margin_each, reference_margin, each with its standard error.
     """
-    margins: dict[int, Floats] = {}
+    margins: dict[int, tuple[Floats, Floats]] = {}
 
     def one(seen: Seen) -> pa.Table:
         result, _ = truth.foresee(seen, _YEAR, draws=draws, mode=FUTURE, salt=2)
         if seen.day not in margins:
             margins[seen.day] = _worth_of_referred(truth, seen.day, draws, sample)
-        each = margins[seen.day][seen.people["segment"]]
-        referrals = result.mean[:, _REFERRALS]
+        each, each_error = (values[seen.people["segment"]] for values in margins[seen.day])
+        referrals, error = result.mean[:, _REFERRALS], result.error[:, _REFERRALS]
         return pa.table(
             {
                 "customer_id": seen.ids,
                 "cutoff": moments(seen, len(seen.ids)),
                 "referrals": pa.array(referrals),
-                "referrals_se": pa.array(result.error[:, _REFERRALS]),
+                "referrals_se": pa.array(error),
                 "margin_each": pa.array(each),
+                "margin_each_se": pa.array(each_error),
                 "reference_margin": pa.array(referrals * each),
+                "reference_margin_se": pa.array(np.hypot(error * each, referrals * each_error)),
             }
         )
 
     return truth.collect(cutoffs, 365, CUSTOMER, one)
 
 
-def _worth_of_referred(truth: Truth, day: int, draws: int, sample: int) -> Floats:
-    """Expected margin in 365 days of a prospect who is referred at the cutoff, by segment of the referrer."""
+def _worth_of_referred(truth: Truth, day: int, draws: int, sample: int) -> tuple[Floats, Floats]:
+    """Expected margin in 365 days of a prospect who is referred at the cutoff, by the referrer's segment; its error."""
     world = truth.world
     segments = world.config.segments + 1
     parents = np.zeros(segments, PERSON)
@@ -63,4 +65,5 @@ def _worth_of_referred(truth: Truth, day: int, draws: int, sample: int) -> Float
     begin_all(invented, states)
     seen = Seen(day, datetime.min, invented, states, pa.nulls(0))
     result, _ = truth.foresee(seen, _YEAR, draws=draws, mode=FUTURE, salt=3)
-    return np.asarray(result.mean[:, _MARGIN].reshape(segments, sample).mean(axis=1))
+    each = result.mean[:, _MARGIN].reshape(segments, sample)
+    return each.mean(axis=1), each.std(axis=1, ddof=1) / np.sqrt(sample)

@@ -18,7 +18,7 @@ import numpy as np
 from .chance import compiled, derive, uniform
 from .contacts import PUT_OFF
 from .market import REFERRAL
-from .state import ACTIONS, HISTORY, REFERRED_CHILD, RESOLUTIONS, note, write
+from .state import ACTIONS, REFERRED_CHILD, RESOLUTIONS, note, write, writes
 
 COMPLAINT, SERVICE, VISIT, REFERENCE, SURVEY, FAILURE = range(6)
 MOST_REFERRALS = 12
@@ -41,12 +41,12 @@ def fail(p: Any, x: Any, d: Any, r: Any, t: Any, f: Any, draw: Any, mode: Any, k
     x.mood = max(-4.0, x.mood - hurt)
     x.service_cost += COSTS[FAILURE]
     complains = uniform(draw, 8, 1) < r.service_complaint * (1.6 - 1.2 * p.tolerant) and x.open < 0
-    if mode == HISTORY:
+    if writes(mode):
         act(k, t + f, FAILURE, np.nan)
     if complains:
         x.open = t
         x.service_cost += COSTS[COMPLAINT]
-        if mode == HISTORY:
+        if writes(mode):
             act(k, t + min(0.999, f + 0.02), COMPLAINT, np.nan)
 
 
@@ -62,7 +62,7 @@ def mood_day(p: Any, x: Any, r: Any, t: Any, key: Any, mode: Any, k: Any) -> Non
         if uniform(key, 160, t) < hazard:
             x.mood = min(0.0, x.mood + r.service_relief * (r.service_hurt * (1 - p.tolerant) + 0.1))
             x.open = -1e9
-            if mode == HISTORY:
+            if writes(mode):
                 write(k, RESOLUTIONS, t + 0.35 + 0.35 * uniform(key, 161, t), 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0, 0.0)
 
 
@@ -90,7 +90,7 @@ def sign(p: Any, x: Any, t: Any, key: Any, signs: Any, total: Any, mode: Any, k:
     if kind == 3:
         x.referrals += 1
     x.service_cost += COSTS[SERVICE if kind == 0 else (VISIT if kind == 1 else (SURVEY if kind == 2 else REFERENCE))]
-    if mode == HISTORY:
+    if writes(mode):
         day = t + uniform(draw, 0, 1)
         if kind == 0:
             act(k, day, SERVICE, np.nan)

@@ -14,8 +14,9 @@ from .chance import compiled, erlang, uniform
 from .products import N_CATEGORIES
 
 PROSPECT, CUSTOMER, FORMER_PROSPECT = 0, 1, 2
-#: HISTORY writes events and follows the filter; FUTURE draws one future; SILENT follows the weight of silence alone
-HISTORY, FUTURE, SILENT = 0, 1, 2
+#: HISTORY writes events and follows the filter; FUTURE draws one future; SILENT follows the weight of silence alone;
+#: TOLD is FUTURE with its events written
+HISTORY, FUTURE, SILENT, TOLD = 0, 1, 2, 3
 NEVER = -1e9
 
 STATE = np.dtype(
@@ -148,6 +149,12 @@ def write(k: Any, table: Any, day: Any, a: Any, b: Any, c: Any, d: Any, e: Any, 
     row[0], row[2] = table, day
     row[3], row[4], row[5], row[6], row[7], row[8], row[9], row[10] = a, b, c, d, e, f, g, h
     k.rows += 1
+
+
+@compiled
+def writes(mode: Any) -> Any:
+    """True in the modes that write events."""
+    return mode in (HISTORY, TOLD)
 
 
 @compiled

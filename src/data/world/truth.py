@@ -6,15 +6,15 @@ to the cutoff, and not what nobody can know: whether a silent customer is alive 
 (defection.py). With `sees_all=True` it knows that too. The calendar of the market (prices, competitors, campaigns) is
 known to it in either case.
 
-All methods return Arrow tables with a column `cutoff` (timestamp, UTC) and, beside each probability, the standard
-error of the draws, `..._se`. A cutoff is a midnight (or a date, which means its first moment); with it `day` numbers
-the days since the start of the world.
+What an offer would do stands in interventions.py, the events of drawn futures in retelling.py, references in
+references.py. All methods return Arrow tables with a column `cutoff` (timestamp, UTC) and, beside each probability, the
+standard error of the draws, `..._se`. A cutoff is a midnight (or a date, which means its first moment); with it `day`
+numbers the days since the start of the world.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +26,10 @@ from ...errors import DataError
 from .chance import Floats
 from .defection import all_alive
 from .foresight import OUTCOMES, foresee
-from .market import CAMPAIGN_KINDS, DISCOUNTS, offer_id
-from .names import CAUSES
+from .names import CAUSES, TROUBLES
 from .products import CATEGORIES, N_CATEGORIES
 from .replay import Cutoff, Replay, Seen
+from .rows import words
 from .simulation import Ints
 from .state import CUSTOMER, FUTURE, PROSPECT, SILENT
 
@@ -69,7 +69,10 @@ class Truth:
 
         return self.collect(cutoffs, int(days[-1]), CUSTOMER, one, customers)
 
-    def conversion(self, cutoffs: Sequence[Cutoff], horizons: Sequence[int], *, draws: int = 16) -> pa.Table:
+    def conversion(
+        self, cutoffs: Sequence[Cutoff], horizons: Sequence[int], *, draws: int = 16,
+        prospects: Sequence[int] | None = None,
+    ) -> pa.Table:  # fmt: skip
         """P(contract in (cutoff, cutoff + h]) of every prospect who has none yet: prospect_id, cutoff, horizon, ..."""
         days = np.array(sorted(horizons), np.int64)
 
@@ -77,7 +80,7 @@ class Truth:
             result, _ = self.foresee(seen, days, draws=draws, mode=SILENT)
             return _long(seen, "prospect_id", days, result.mean, result.error)
 
-        return self.collect(cutoffs, int(days[-1]), PROSPECT, one)
+        return self.collect(cutoffs, int(days[-1]), PROSPECT, one, prospects)
 
     def categories(
         self, cutoffs: Sequence[Cutoff], horizon: int, *, draws: int = 50, customers: Sequence[int] | None = None
@@ -150,74 +153,22 @@ class Truth:
 
         return self.collect(cutoffs, 0, CUSTOMER, one, customers)
 
-    def effects(
-        self, cutoffs: Sequence[Cutoff], kind: str, horizon: int = 21, *, draws: int = 8,
-        category: str | None = None, customers: Sequence[int] | None = None,
-    ) -> pa.Table:  # fmt: skip
-        """What each offer of a campaign of that kind does: P(purchase within h | treated at the cutoff) and | held out.
+    def trouble(self, cutoffs: Sequence[Cutoff], horizon: int, *, customers: Sequence[int] | None = None) -> pa.Table:
+        """Who abuses: `kind` (none, returns, does_not_pay, redeems_by_trick), has it `begun`, P(begun by the end).
 
-        A row for each customer and offer (0, 1, 2 with the discounts of market.DISCOUNTS): probability_treated,
-        probability_held_out, effect, effect_se. Other campaigns go on as planned, but for one on the day itself.
-        For customers who have left this is the probability of coming back, for those who may have, the mixture.
+        In closed form, so without an error: nobody stops, and who will begin does so with the hazard `onset`:
+        P = 1 - exp(-onset h).
         """
-        if kind not in CAMPAIGN_KINDS[:4]:
-            raise DataError(f"no offers of kind '{kind}' are made to customers; known: {', '.join(CAMPAIGN_KINDS[:4])}")
-        number, days = CAMPAIGN_KINDS.index(kind), np.array([horizon], np.int64)
-        place = CATEGORIES.index(category) if category else -1
+        onset = float(self.world.rules[0]["trouble_onset"])
 
         def one(seen: Seen) -> pa.Table:
-            held, _ = self.foresee(seen, days, draws=draws, mode=SILENT, quiet=True)
-            parts = []
-            for offer, discount in enumerate(DISCOUNTS[number]):
-                force = np.array([number, offer, place, discount], float)
-                treated, _ = self.foresee(seen, days, draws=draws, mode=SILENT, quiet=True, force=force)
-                error = np.hypot(treated.error, held.error)[:, 0]
-                columns = {
-                    "customer_id": seen.ids,
-                    "cutoff": moments(seen, len(seen.ids)),
-                    "offer": pa.array(np.full(len(seen.ids), offer)),
-                    "probability_treated": pa.array(1 - treated.mean[:, 0]),
-                    "probability_held_out": pa.array(1 - held.mean[:, 0]),
-                    "effect": pa.array(held.mean[:, 0] - treated.mean[:, 0]),
-                    "effect_se": pa.array(error),
-                }
-                parts.append(pa.table(columns))
-            return pa.concat_tables(parts)
+            kind, begun = seen.people["trouble"], seen.states["trouble"] == 1
+            begins = np.where(kind > 0, -np.expm1(-onset * horizon), 0.0)
+            columns = {"customer_id": seen.ids, "cutoff": moments(seen, len(seen.ids))}
+            columns |= {"kind": words(kind, TROUBLES), "begun": pa.array(begun)}
+            return pa.table(columns | {"probability": pa.array(np.where(begun, 1.0, begins))})
 
         return self.collect(cutoffs, horizon, CUSTOMER, one, customers)
-
-    def answers(self, campaign_id: int, *, draws: int = 100, customers: Sequence[int] | None = None) -> pa.Table:
-        """P(answer before the campaign ends | treated) of every customer, for each offer of a campaign of the company.
-
-        The cutoff is the campaign's start. Columns customer_id, cutoff, offer_id, probability, probability_se.
-        """
-        own = len(self.replay.market["campaign"][self.replay.market["campaign"] >= 0])
-        days = np.flatnonzero(self.replay.market["campaign"] == campaign_id - 1)
-        if days.size == 0:
-            raise DataError(f"campaign {campaign_id} is not one of the company's {own}")
-        day = self.replay.market[days[0]]
-        window = np.array([int(self.world.config.contacting.window_days)], np.int64)
-        start = self.world.config.start + timedelta(days=int(days[0]))
-
-        def one(seen: Seen) -> pa.Table:
-            parts = []
-            for offer in range(len(day["offer_category"])):
-                force = np.array(
-                    [day["kind"], offer, day["offer_category"][offer], day["offer_discount"][offer]], float
-                )
-                result, _ = self.foresee(seen, window, draws=draws, mode=FUTURE, quiet=True, force=force)
-                place = OUTCOMES.index("answers")
-                columns = {
-                    "customer_id": seen.ids,
-                    "cutoff": moments(seen, len(seen.ids)),
-                    "offer_id": pa.array(np.full(len(seen.ids), offer_id(campaign_id - 1, offer))),
-                    "probability": pa.array(result.mean[:, place]),
-                    "probability_se": pa.array(result.error[:, place]),
-                }
-                parts.append(pa.table(columns))
-            return pa.concat_tables(parts)
-
-        return self.collect([start], int(window[0]), CUSTOMER, one, customers)
 
     # ------------------------------------------------------------------------------ how
     def foresee(self, seen: Seen, days: Ints, *, quiet: bool = False, **how: Any) -> Any:
