@@ -51,10 +51,15 @@ class Judgement:
     grade: Grade
     band: CalibrationBand
     calibrated: bool
-    ceiling: float | None = None
     worth: Comparison | None = None
     worth_rule: str = ""
     coverage: float | None = None
+
+    @property
+    def ceiling(self) -> float | None:
+        """What the true probabilities reach on the primary metric; None where the truth is not known."""
+        known = self.comparison.estimates.get(CEILING, {}).get(self.grade.metric)
+        return None if known is None else known.estimate
 
     def as_good(self) -> dict[str, Interval]:
         """What is simpler and as good within the interval, with the model's gain over it: the rule, a regression.
@@ -171,7 +176,7 @@ def judge(
         stable=stable,
     )
     coverage = None if worth is None else worth.coverage
-    return Judgement(comparison, chosen, letter, band, calibrated, ceiling, money, of_money, coverage)
+    return Judgement(comparison, chosen, letter, band, calibrated, money, of_money, coverage)
 
 
 def _best_rule(money: Comparison) -> str:
