@@ -16,6 +16,7 @@ from rapport.data.checks import check
 from rapport.data.contract import TABLES
 from rapport.data.locations import locate
 from rapport.data.world import WorldConfig, blocks, write_world
+from rapport.data.world.groups import Switches
 from rapport.data.world.project import project_world
 from rapport.errors import ConfigError, DataError
 from rapport.models.buy_till_you_die import BgNbd
@@ -122,6 +123,51 @@ def test_dirt_can_be_switched_off(world: Path, tmp_path: Path) -> None:
     assert dirty["income_band"].isna().any()
     assert tidy.drop(columns="referred_by").notna().all(axis=None)
     assert set(tidy["region"]) < set(dirty["region"].dropna())
+
+
+def _gone(folder: Path, switch: str) -> bool:
+    """Whether what the switch stands for is absent from the files."""
+    kinds = set(table(folder, "campaigns")["kind"])
+    market, turns = table(folder / "truth", "market"), set(table(folder / "truth", "turns")["turn"])
+    actions, channels = set(table(folder, "interactions")["kind"]), table(folder, "prospects")["acquisition_channel"]
+    looks = {
+        "seasons": lambda: market["season"].eq(1).all(),
+        "inflation": lambda: market["price_home"].eq(1).all(),
+        "competitors": lambda: "competitor" not in kinds,
+        "campaigns": lambda: kinds <= {"competitor"} and len(table(folder, "contacts")) == 0,
+        "prospects": lambda: set(channels.dropna().str.strip().str.lower()) == {"referral"},  # nobody else comes
+        "service": lambda: actions <= {"referral", "service"},  # to tell of a life event
+        "defection": lambda: "left" not in turns,
+        "life_events": lambda: "life_event" not in turns,
+        "second_lives": lambda: "came_back" not in turns,
+        "trouble": lambda: "trouble" not in turns and len(table(folder, "returns")) == 0,
+        "referrals": lambda: "referred" not in turns and table(folder, "customers")["referred_by"].isna().all(),
+        "subscriptions": lambda: set(table(folder, "subscriptions")["plan"]) == {"card"},
+        "late_rows": lambda: table(folder, "transactions").eval("known_at == at").all(),
+        "missing_values": lambda: table(folder, "customers")["income_band"].notna().all(),
+        "dirty_values": lambda: table(folder, "transactions")["quantity"].gt(0).all(),
+    }
+    return bool(looks[switch]())
+
+
+@pytest.mark.parametrize("switch", [name for name in Switches.model_fields if name != "growth"])
+def test_every_part_can_be_switched_off(world: Path, tmp_path: Path, switch: str) -> None:
+    assert not _gone(world, switch)
+    assert _gone(write_world(tmp_path / "w", customers=256, seed=5, parameters={"switches": {switch: False}}), switch)
+
+
+def test_growth_brings_more_prospects_every_year(tmp_path: Path) -> None:
+    shares = []
+    for on in (True, False):
+        parameters = {
+            "switches": {"growth": on},
+            "growth": {"prospects_per_year": 2.0},
+            "prospecting": {"cohort_share": 0},
+        }
+        folder = write_world(tmp_path / str(on), customers=700, seed=5, parameters=parameters)
+        shares.append((table(folder, "prospects")["created_at"] >= "2024-01-01").mean())
+    assert shares[0] > shares[1] + 0.05
+    assert shares[1] == pytest.approx(1 / 3, abs=0.06)
 
 
 def test_what_breaks_the_contract_comes_only_when_asked_for(tmp_path: Path) -> None:

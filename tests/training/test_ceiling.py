@@ -58,7 +58,7 @@ def test_it_stands_beside_model_and_rule(trained: Trained) -> None:
         assert low < metrics[f"ceiling.test.{name}"] < high
     assert metrics["ceiling.test.roc_auc"] > metrics["test.roc_auc"] > 0.7
     assert metrics["ceiling.test.brier"] < metrics["test.brier"]
-    assert "from the rule to the ceiling" in " ".join(trained.judgement.grade.reasons)
+    assert trained.judgement.graded()["ceiling"] == metrics["ceiling.test.average_precision"]
 
 
 def test_it_is_kept_and_shown(trained: Trained) -> None:
@@ -92,6 +92,7 @@ def test_lists_have_one_too(data: Dataset) -> None:
     # half the true probability ranks as well as the truth
     assert metrics["ceiling.test.map_at_10"] == metrics["test.map_at_10"] > 1.2 * metrics["baseline.test.map_at_10"]
     assert metrics["ceiling.test.log_loss"] < metrics["test.log_loss"]
+    assert "100% of the way from the rule to the ceiling" in " ".join(judgement.grade.reasons)
 
 
 def test_no_feature_and_no_population_reads_the_truth(data: Dataset, tmp_path: Path) -> None:
@@ -112,7 +113,9 @@ def test_rows_of_another_world_are_said(data: Dataset) -> None:
     assert truth is not None
     material = Material(data, "churn", data.config.task("churn"))
     rows = material.spines["test"].slice(0, 2)
-    stranger = rows.set_column(0, "customer_id", pa.array([987_654_321, 1], rows["customer_id"].type))
+    stranger = rows.set_column(
+        0, "customer_id", pa.array([987_654_321, rows["customer_id"][1].as_py()], rows["customer_id"].type)
+    )
     with pytest.raises(DataError, match="tables are not those of this world"):
         true_probability(truth, material.task, stranger)
     assert true_probability(truth, replace(material.task, name="weather"), rows) is None
