@@ -64,10 +64,10 @@ class Judgement:
     def as_good(self) -> dict[str, Interval]:
         """What is simpler and as good within the interval, with the model's gain over it: the rule, a regression.
 
-        The prior is no rival: it ranks nobody.
+        The prior is no rival: it ranks nobody. Nor is the truth: nobody has it.
         """
-        metric = self.grade.metric
-        rivals = {name: gains[metric] for name, gains in self.comparison.gains.items() if name != "prior"}
+        metric, none = self.grade.metric, ("prior", CEILING)
+        rivals = {name: gains[metric] for name, gains in self.comparison.gains.items() if name not in none}
         return {name: gain for name, gain in rivals.items() if not gain.low > 0}
 
     def graded(self) -> dict[str, Any]:
