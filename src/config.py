@@ -380,8 +380,8 @@ def _without_password(address: str) -> str:
     return re.sub(r"://([^:@/]*):(?!\$\{)[^@]*@", r"://\1:***@", address)
 
 
-def load_config(path: str | Path) -> Config:
-    """Read and validate a YAML configuration.
+def load_config(path: str | Path, *, engine: str | None = None) -> Config:
+    """Read and validate a YAML configuration; `engine` takes the place of the one that it names.
 
     Raises ConfigError with every fault found: a missing file, broken YAML, unknown keys, wrong types.
     """
@@ -394,6 +394,7 @@ def load_config(path: str | Path) -> Config:
         raise ConfigError(f"{path} is not readable YAML: {error}") from error
     if not isinstance(raw, dict):
         raise ConfigError(f"{path} holds no mapping; start from configs/template.yaml")
+    raw |= {} if engine is None else {"engine": engine}
     raw |= {"folder": path.resolve().parent, "home": Path(os.environ.get("RAPPORT_HOME", ".")).resolve()}
     try:
         return Config.model_validate(raw)

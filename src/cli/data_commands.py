@@ -10,7 +10,7 @@ import click
 
 from ..config import load_config
 from .console import Console
-from .group import CONFIG, DAY, JSON, TASK, command
+from .group import CONFIG, DAY, ENGINE, JSON, TASK, command
 
 
 @command
@@ -34,14 +34,21 @@ def check(config_path: Path, as_json: bool) -> None:
 @click.option("--describe", is_flag=True, help="Print the dictionary of features and build nothing.")
 @click.option("--cutoffs", multiple=True, type=DAY, help="Local dates; default: those of the split.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the Parquet files.")
+@ENGINE
 @JSON
 def features(
-    config_path: Path, task: str, describe: bool, cutoffs: tuple[datetime, ...], out: Path | None, as_json: bool
+    config_path: Path,
+    task: str,
+    describe: bool,
+    cutoffs: tuple[datetime, ...],
+    out: Path | None,
+    engine: str | None,
+    as_json: bool,
 ) -> None:
     """Write snapshots as Parquet and print a profile of each feature."""
     from . import features as inspect
 
-    console, config = Console(as_json=as_json), load_config(config_path)
+    console, config = Console(as_json=as_json), load_config(config_path, engine=engine)
     if describe:
         columns = inspect.dictionary(config, task, console)
         console.result({"features": [vars(column) for column in columns]}, inspect.as_dictionary_text(columns))

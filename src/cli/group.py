@@ -18,6 +18,7 @@ from ..errors import RapportError
 CONFIG = click.argument("config_path", metavar="CONFIG", type=click.Path(path_type=Path))
 TASK = click.argument("task")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
+ENGINE = click.option("--engine", type=click.Choice(["duckdb", "spark"]), help="What computes; default: the config's.")
 DAY = click.DateTime(["%Y-%m-%d"])
 
 

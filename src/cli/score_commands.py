@@ -11,7 +11,7 @@ import click
 
 from ..config import load_config
 from .console import Console
-from .group import CONFIG, DAY, JSON, TASK, command
+from .group import CONFIG, DAY, ENGINE, JSON, TASK, command
 
 OUT = click.option(
     "--out", type=click.Path(path_type=Path), help="Folder of the scores; default: scores/<config>/<task>."
@@ -24,6 +24,7 @@ OUT = click.option(
 @click.option("--model", help="Alias, version, models:/ or runs:/ URI, or an exported folder; default: the champion.")
 @click.option("--as-of", type=DAY, help="Local date; default: the config's score_as_of, else the end of the data.")
 @OUT
+@ENGINE
 @click.option("--force", is_flag=True, help="Score again what is already there.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done.")
 @JSON
@@ -33,6 +34,7 @@ def score(
     model: str | None,
     as_of: datetime | None,
     out: Path | None,
+    engine: str | None,
     force: bool,
     dry_run: bool,
     as_json: bool,
@@ -42,7 +44,7 @@ def score(
     from ..scoring.batch import score as score_task
     from .bundles import model_of
 
-    console, config = Console(as_json=as_json), load_config(config_path)
+    console, config = Console(as_json=as_json), load_config(config_path, engine=engine)
     config.task(task)
     with console.step("check"):
         data = open_dataset(config, progress=console.say)

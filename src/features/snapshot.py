@@ -222,10 +222,14 @@ class Snapshots:
 
     def _features_at(self, spine: pa.Table, moment: Moment, planned: Sequence[PlannedPart] = ()) -> pa.Table:
         """The spine, which has the fitted features already, with all others."""
+        return self.engine.arrow(self._features_of(spine, moment, planned))
+
+    def _features_of(self, spine: pa.Table, moment: Moment, planned: Sequence[PlannedPart] = ()) -> exp.Select:
+        """The query of the spine's features; the engine knows the spine from then on."""
         measures = [output.measure for group in self.plan.groups for output in outputs(group)]
         self._set_spine(spine, measures)
         parts = [part for each in planned for part in each.at(moment.cutoff)] if isinstance(moment, Shared) else []
-        return self.engine.arrow(self._features_query(moment, parts))
+        return self._features_query(moment, parts)
 
     def _features_query(self, moment: Moment, parts: Sequence[Part] = ()) -> exp.Select:
         """The spine's rows with all features but the fitted ones, which the spine brings."""

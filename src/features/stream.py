@@ -28,6 +28,7 @@ from .plan import Learned
 from .snapshot import Snapshots, VisibleNow
 
 ROWS = 200_000  # of a piece, about
+ROW = "__row"
 
 
 @dataclass(frozen=True)
@@ -92,12 +93,19 @@ class SnapshotStream(Snapshots):
 
         Where values compete for an entity, all rows of an entity lie in the same piece.
         """
+        for query, names in self.queries(as_of, bucket):
+            yield self.engine.arrow(query).sort_by(ROW).select(names)
+
+    def queries(self, as_of: datetime, bucket: int) -> Iterator[tuple[exp.Select, list[str]]]:
+        """The query of each piece, to be run before the next one is asked for, and the names of the piece's columns.
+
+        Its rows come in no particular order; the column `ROW` numbers them.
+        """
         moment = Shared(as_of, self.zone)
         for spine in self._spines(as_of, bucket):
-            numbered = spine.append_column("__row", pa.array(np.arange(spine.num_rows)))
-            table = self._features_at(self._with_fitted(numbered, moment), moment).sort_by("__row")
+            numbered = spine.append_column(ROW, pa.array(np.arange(spine.num_rows)))
             features = [column.name for column in self.columns if column.name not in spine.column_names]
-            yield table.select([*spine.column_names, *features])
+            yield self._features_of(self._with_fitted(numbered, moment), moment), [*spine.column_names, *features]
 
     def _spines(self, as_of: datetime, bucket: int) -> Iterator[pa.Table]:
         self._look_at(bucket)

@@ -30,10 +30,11 @@ from .lock import only_writer
 from .manifest import MANIFEST, Manifest, read_manifest
 from .parts import Part
 from .population import Population
-from .profile import Profile, count_rows
+from .profile import Profile
 from .results import last_before, last_profile, scores_folder
 from .rows import Scorer
 from .sinks import Sink, open_sinks
+from .spark import population_of
 from .workspace import JOURNAL, Tally, Workspace, sweep
 
 Say = Callable[[str], None]
@@ -132,7 +133,7 @@ def score(
     log = JobLog(data.config, task_name, clock)
     log.write("begin", job=job.as_json(), folder=str(place), force=force, dry_run=dry_run)
     try:
-        with Population(data, task, bundle, job) as population:
+        with population_of(data, task, bundle, job) as population:
             run = _Run(data, population, place, say, clock, log, open_sinks(data.config))
             previous = last_before(place.parent, job.as_of)
             run.found(population.findings + check_before(data, job, data.config.scoring.limits, previous, clock()))
@@ -213,9 +214,8 @@ def _make(run: _Run, work: Workspace, missing: list[int], empty: Profile) -> Non
 
 def _rows(run: _Run, work: Workspace, scorer: Scorer, bucket: int, empty: Profile, tally: Tally) -> Iterator[pa.Table]:
     """The rows of a part piece by piece; what they look like is tallied on the way."""
-    for piece in run.population.pieces(bucket):
-        rows, raw = scorer.rows(piece, work.job, work.scored_at)
-        tally.add(*count_rows(empty, piece, raw))
+    for rows, found in run.population.scored(scorer, bucket, work.scored_at, empty):
+        tally.add(found.counts, found.rows)
         yield rows
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import datetime
 
 import pyarrow as pa
 
@@ -16,8 +17,9 @@ from .findings import Finding
 from .guards import check_features
 from .job import Job
 from .never import Never
-from .profile import empty_profile
+from .profile import Profile, count_rows, empty_profile
 from .rows import Scorer
+from .workspace import Tally
 
 
 class Population:
@@ -55,6 +57,15 @@ class Population:
     def count(self) -> int:
         """Number of rows that would be scored (before any cut to the top ranks)."""
         return sum(self.stream.count(self.job.cutoff, bucket) for bucket in range(self.job.parts))
+
+    def scored(
+        self, scorer: Scorer, bucket: int, scored_at: datetime, empty: Profile
+    ) -> Iterator[tuple[pa.Table, Tally]]:
+        """The rows of a bucket's part piece by piece, each with the counts of what was scored for it."""
+        for piece in self.pieces(bucket):
+            rows, raw = scorer.rows(piece, self.job, scored_at)
+            counts, counted = count_rows(empty, piece, raw)
+            yield rows, Tally(counted, counts)
 
     def pieces(self, bucket: int) -> Iterator[pa.Table]:
         """The rows of a bucket with their features."""

@@ -1,0 +1,111 @@
+"""A job on Spark: features by Spark SQL, scored where they are, in Arrow batches (`mapInArrow`).
+
+The model travels as the text and JSON of its files, and is made ready once in each worker. The rows that come back are
+those of a part, and the driver writes it: so a job is whole, once, and with its manifest, as on any engine.
+"""
+
+from __future__ import annotations
+
+import json
+import tempfile
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from functools import lru_cache
+from pathlib import Path
+
+import pyarrow as pa
+
+from ..data.dataset import Dataset
+from ..data.engine_spark import SparkEngine
+from ..explain.contributions import Explainer, explainer
+from ..explain.words import ReasonWriter
+from ..features.stream import ROW
+from ..models.base import Floats
+from ..models.bundle import Bundle
+from ..models.classifier import BoostedClassifier
+from ..tasks.base import Task
+from .job import Job
+from .population import Population
+from .profile import Profile, count_rows
+from .rows import Scorer
+from .workspace import Tally
+
+TALLY = "__tally"
+Files = tuple[tuple[str, bytes], ...]
+
+
+def population_of(data: Dataset, task: Task, bundle: Bundle, job: Job) -> Population:
+    """The population of a job, on the engine of its data."""
+    kind = SparkPopulation if isinstance(data.engine, SparkEngine) else Population
+    return kind(data, task, bundle, job)
+
+
+class SparkPopulation(Population):
+    """As `Population`, but the rows of a piece are scored by Spark's workers."""
+
+    def scored(
+        self, scorer: Scorer, bucket: int, scored_at: datetime, empty: Profile
+    ) -> Iterator[tuple[pa.Table, Tally]]:
+        """The rows of a bucket's part piece by piece, in their order; each with its counts."""
+        engine = self.data.engine
+        assert isinstance(engine, SparkEngine)
+        files, currency = _files_of(self.bundle.model), self.data.config.currency
+        for query, names in self.stream.queries(self.job.cutoff, bucket):
+            nobody, _ = scorer.rows(engine.arrow(query.limit(0)).select(names), self.job, scored_at)
+            columns = nobody.column_names
+            work = _Work(files, self.bundle.distribution, self.task, self.job, scored_at, empty, currency, tuple(names))
+            found = engine.mapped(query, self.task.entity, work, nobody.schema.append(pa.field(TALLY, pa.string())))
+            tally = Tally()
+            for text in found[TALLY].drop_null().to_pylist():
+                part = json.loads(text)
+                tally.add(part["counts"], part["rows"])
+            keys = [name for name in ("entity_id", "rank", *self.task.keys[1:]) if name in columns]
+            rows = found.select(columns).sort_by([(name, "ascending") for name in keys])
+            yield rows.cast(nobody.schema), tally
+
+
+@dataclass(frozen=True)
+class _Work:
+    """What a worker does with a partition, and all that it needs for it."""
+
+    files: Files
+    distribution: Floats | None
+    task: Task
+    job: Job
+    scored_at: datetime
+    empty: Profile
+    currency: str
+    names: tuple[str, ...]
+
+    def __call__(self, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        """The rows of the scores file; the first one carries the partition's counts."""
+        held = [batch for batch in batches if batch.num_rows]
+        if not held:
+            return
+        piece = pa.Table.from_batches(held).sort_by(ROW).select(self.names)
+        rows, raw = self._scorer().rows(piece, self.job, self.scored_at)
+        counts, counted = count_rows(self.empty, piece, raw)
+        tally = [json.dumps(asdict(Tally(counted, counts)))] + [None] * (rows.num_rows - 1)
+        yield from rows.append_column(TALLY, pa.array(tally, pa.string())).to_batches()
+
+    def _scorer(self) -> Scorer:
+        model, explains = _ready(self.files)
+        bundle = Bundle(model, {}, {}, self.distribution)
+        return Scorer(self.task, bundle, explains, ReasonWriter(bundle.columns, model.quantiles, self.currency))
+
+
+def _files_of(model: BoostedClassifier) -> Files:
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(Path(folder))
+        return tuple((file.name, file.read_bytes()) for file in sorted(Path(folder).iterdir()))
+
+
+@lru_cache(maxsize=2)
+def _ready(files: Files) -> tuple[BoostedClassifier, Explainer]:
+    """A model and its tables, made in this process from the model's files; one thread, for Spark has the others."""
+    with tempfile.TemporaryDirectory() as folder:
+        for name, content in files:
+            (Path(folder) / name).write_bytes(content)
+        model = BoostedClassifier.load(Path(folder), threads=1)
+    return model, explainer(model, threads=1)
