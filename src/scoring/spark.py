@@ -21,9 +21,10 @@ from ..data.engine_spark import SparkEngine
 from ..explain.contributions import Explainer, explainer
 from ..explain.words import ReasonWriter
 from ..features.stream import ROW
-from ..models.base import Floats
-from ..models.bundle import Bundle
-from ..models.classifier import BoostedClassifier
+from ..models.base import Floats, ScoringModel
+from ..models.bundle import WORTH, Bundle
+from ..models.kinds import load_model
+from ..models.worth import WorthModel
 from ..tasks.base import Task
 from .job import Job
 from .population import Population
@@ -50,7 +51,7 @@ class SparkPopulation(Population):
         """The rows of a bucket's part piece by piece, in their order; each with its counts."""
         engine = self.data.engine
         assert isinstance(engine, SparkEngine)
-        files, currency = _files_of(self.bundle.model), self.data.config.currency
+        files, currency = _files_of(self.bundle), self.data.config.currency
         for query, names in self.stream.queries(self.job.cutoff, bucket):
             nobody, _ = scorer.rows(engine.arrow(query.limit(0)).select(names), self.job, scored_at)
             columns = nobody.column_names
@@ -90,22 +91,29 @@ class _Work:
         yield from rows.append_column(TALLY, pa.array(tally, pa.string())).to_batches()
 
     def _scorer(self) -> Scorer:
-        model, explains = _ready(self.files)
-        bundle = Bundle(model, {}, {}, self.distribution)
+        model, worth, explains = _ready(self.files)
+        bundle = Bundle(model, {}, {}, self.distribution, worth)
         return Scorer(self.task, bundle, explains, ReasonWriter(bundle.columns, model.quantiles, self.currency))
 
 
-def _files_of(model: BoostedClassifier) -> Files:
-    with tempfile.TemporaryDirectory() as folder:
-        model.save(Path(folder))
-        return tuple((file.name, file.read_bytes()) for file in sorted(Path(folder).iterdir()))
+def _files_of(bundle: Bundle) -> Files:
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        bundle.model.save(folder)
+        if bundle.worth is not None:
+            bundle.worth.save(folder / WORTH)
+        found = sorted(file for file in folder.rglob("*") if file.is_file())
+        return tuple((file.relative_to(folder).as_posix(), file.read_bytes()) for file in found)
 
 
 @lru_cache(maxsize=2)
-def _ready(files: Files) -> tuple[BoostedClassifier, Explainer]:
+def _ready(files: Files) -> tuple[ScoringModel, WorthModel | None, Explainer]:
     """A model and its tables, made in this process from the model's files; one thread, for Spark has the others."""
-    with tempfile.TemporaryDirectory() as folder:
-        for name, content in files:
-            (Path(folder) / name).write_bytes(content)
-        model = BoostedClassifier.load(Path(folder), threads=1)
-    return model, explainer(model, threads=1)
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for inner, content in files:
+            (folder / inner).parent.mkdir(exist_ok=True)
+            (folder / inner).write_bytes(content)
+        model = load_model(folder, threads=1)
+        worth = WorthModel.load(folder / WORTH, threads=1) if (folder / WORTH).is_dir() else None
+    return model, worth, explainer(model, threads=1)
