@@ -32,7 +32,8 @@ from rapport.models import boosting
 from rapport.models.classifier import BoostedClassifier
 from rapport.models.encoding import Encoder
 from rapport.training.evaluate import Comparison, bootstrap
-from rapport.training.tune import Fold, search
+from rapport.training.folds import Fold
+from rapport.training.tune import search
 
 sys.path.append(str(Path(__file__).resolve().parent))
 from results import table, write

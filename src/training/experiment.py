@@ -21,6 +21,7 @@ from ..language.declarations import FeatureColumn
 from ..models.bundle import save_bundle
 from ..models.calibration import choose_calibrator, entity_folds
 from ..models.classifier import BoostedClassifier
+from ..models.encoding import numbers
 from ..models.worth import WorthModel
 from ..registry.lookup import Resolved
 from ..registry.tracking import CONFIG_FILE, Run, start_run
@@ -31,18 +32,20 @@ from .ceiling import open_truth, true_probability
 from .diet import Diet, diet
 from .evaluate import measure
 from .extras import extras
+from .folds import Fold
 from .judge import Judgement, judge, lists_of
 from .material import Floats, Material, target_of
 from .rules import Rules, fit_rules
 from .splits import rolling_folds
 from .suspicions import suspicions
-from .tune import Fold, Found, Trial, search
+from .tune import Found, Trial, search
 from .tune_pictures import pictures
 from .worth import WorthScores, fit_worth, rule_amounts, rules_at_hand, worth_of
 
 Say = Callable[[str], None]
 EXPLAINED_ROWS = 10_000
 GRADED = "grade.json"
+MARGIN = "category_item_margin"  # what an offer that is taken earns, where margins are known
 STUDIES = "tuning"  # folder of the studies below the home
 
 
@@ -234,6 +237,8 @@ def _test(material: Material, fitted: Fitted) -> tuple[pa.Table, pa.Table]:
     def score(rows: pa.Table) -> dict[str, Floats]:
         raw = fitted.explainer.raw_score(rows)
         scores = {"raw_score": raw, "score": fitted.model.calibrator.apply(raw)}
+        if MARGIN in rows.column_names:
+            scores["margin"] = np.nan_to_num(numbers(rows, MARGIN))
         for name, values in fitted.rules.scores(rows).items():
             scores[f"{name}:rank"] = values
         for name, values in fitted.rules.probabilities(rows).items():

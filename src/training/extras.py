@@ -10,7 +10,7 @@ import pyarrow as pa
 from ..tasks.base import Task
 from .judge import lists_of
 from .material import Floats, target_of
-from .metrics import brier_parts, coverage_at_k, diversity_at_k, expected_maximum_profit, maximum_profit
+from .metrics import brier_parts, coverage_at_k, diversity_at_k, expected_maximum_profit, margin_at_k, maximum_profit
 
 LIST = 10
 
@@ -19,7 +19,8 @@ def extras(task: Task, rows: pa.Table, rule: str) -> dict[str, float]:
     """Metrics by name (test.* of the model, baseline.test.* of the rule) on scored test rows.
 
     For every task the decomposition of the Brier score; for churn the maximum profit of a retention campaign and its
-    expectation (EMPC), at default costs, with the shares to contact; for lists of offers their coverage and diversity.
+    expectation (EMPC), at default costs, with the shares to contact; for lists of offers their coverage and diversity,
+    and where margins are known what a list earned, ranked by the score and by the score times the margin.
     """
     target, probability = target_of(rows), np.asarray(rows["score"].to_numpy(), np.float64)
     parts = brier_parts(target, probability)
@@ -34,6 +35,8 @@ def extras(task: Task, rows: pa.Table, rule: str) -> dict[str, float]:
             found |= _profit(prefix, target, score)
         if task.ranks_within:
             found |= _variety(prefix, task, rows, score)
+        if task.ranks_within and "margin" in rows.column_names:
+            found |= _margin(prefix, task, rows, target, score)
     return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
@@ -44,6 +47,14 @@ def _profit(prefix: str, target: Floats, score: Floats) -> dict[str, float]:
         f"{prefix}.maximum_profit_share": best.share,
         f"{prefix}.empc": expected.profit,
         f"{prefix}.empc_share": expected.share,
+    }
+
+
+def _margin(prefix: str, task: Task, rows: pa.Table, target: Floats, score: Floats) -> dict[str, float]:
+    lists, margin = lists_of(task, rows), np.asarray(rows["margin"].to_numpy(), np.float64)
+    return {
+        f"{prefix}.margin_at_{LIST}": margin_at_k(target, score, lists, margin, LIST),
+        f"{prefix}.margin_at_{LIST}_ranked_by_margin": margin_at_k(target, score * margin, lists, margin, LIST),
     }
 
 

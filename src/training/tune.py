@@ -23,35 +23,19 @@ from typing import Any
 
 import lightgbm as lgb
 import numpy as np
-import numpy.typing as npt
 import optuna
-import pyarrow as pa
 
 from ..config import IntRange, LearnerConfig, TuningConfig
 from ..language.declarations import FeatureColumn
-from ..models import boosting
 from ..models.base import json_bytes
-from ..models.classifier import linear_start
-from ..models.encoding import Encoder
 from ..registry.tracking import process_name
-
-Floats = npt.NDArray[np.float64]
+from .folds import Fold, PreparedFold
 
 STARTUP = 4  # trials before the sampler learns, and before anything is given up
 PROGRESS = 0.5  # learning rate times trees between two looks at a trial
 WARMUP = 4  # looks before a trial may be given up
 OF_CATEGORIES = ("cat_smooth", "cat_l2", "min_data_per_group", "max_cat_threshold")
 DONE = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
-
-
-@dataclass(frozen=True)
-class Fold:
-    """Rows to fit on and rows to be judged by, with their targets."""
-
-    fit: pa.Table
-    fit_target: Floats
-    look: pa.Table
-    look_target: Floats
 
 
 @dataclass(frozen=True)
@@ -100,7 +84,7 @@ def search(
     trial when it is done. Deterministic for a seed, unless the budget of seconds ends the search.
     """
     optuna.logging.set_verbosity(optuna.logging.WARNING)
-    prepared = [_Prepared.of(fold, columns, learner, budget, seed) for fold in folds]
+    prepared = [PreparedFold.of(fold, columns, learner, budget, seed) for fold in folds]
     space = _space(learner, budget, columns)
     study = _open(store, _key(prepared, learner, budget, space, seed))
     _revive(study, learner, space)
@@ -120,7 +104,7 @@ def search(
 # ------------------------------------------------------------------------------------------- one trial
 def _run(
     study: optuna.Study,
-    prepared: Sequence[_Prepared],
+    prepared: Sequence[PreparedFold],
     learner: LearnerConfig,
     space: Mapping[str, Any],
     number: int,
@@ -182,58 +166,6 @@ class _Watch:
                 raise optuna.TrialPruned
 
 
-@dataclass(frozen=True)
-class _Prepared:
-    """A fold as LightGBM data sets, binned once for all trials; `digest` of its rows, `cells` of its matrix."""
-
-    training: lgb.Dataset
-    validation: lgb.Dataset
-    cells: int
-    digest: str
-
-    @classmethod
-    def of(
-        cls, fold: Fold, columns: Sequence[FeatureColumn], learner: LearnerConfig, budget: TuningConfig, seed: int
-    ) -> _Prepared:
-        fit, fit_target = _sampled(fold.fit, fold.fit_target, budget.rows, seed)
-        look, look_target = _sampled(fold.look, fold.look_target, budget.rows, seed)
-        encoder = Encoder.fit(columns, fit)
-        matrix, looked = encoder.encode(fit), encoder.encode(look)
-        digest = hashlib.sha256()
-        for array in (matrix, fit_target, looked, look_target):
-            digest.update(np.ascontiguousarray(array).data)
-        start = linear_start(learner, encoder, matrix, fit_target)
-        begun, met = (0.0, 0.0) if start is None else (start.raw_score(matrix), start.raw_score(looked))
-        training = boosting.dataset(encoder, matrix, fit_target, start=begun, max_bin=budget.max_bin)
-        validation = boosting.dataset(
-            encoder, looked, look_target, reference=training, start=met, max_bin=budget.max_bin
-        )
-        return cls(training, validation, matrix.size, digest.hexdigest())
-
-    def measure(
-        self, learner: LearnerConfig, seed: int, threads: int | None, watch: _Watch | None
-    ) -> tuple[float, int]:
-        """Log loss at the best number of trees, and that number."""
-        settings = boosting.parameters(learner, seed=seed, threads=boosting.threads_for(self.cells, threads))
-        losses = boosting.validation_losses(
-            settings,
-            self.training,
-            self.validation,
-            rounds=learner.n_estimators,
-            patience=learner.early_stopping_rounds,
-            callbacks=() if watch is None else (watch,),
-        )
-        return min(losses), int(np.argmin(losses)) + 1
-
-
-def _sampled(rows: pa.Table, target: Floats, most: int, seed: int) -> tuple[pa.Table, Floats]:
-    """At most so many rows, in their order: a search on a sample finds what a search on all rows finds."""
-    if rows.num_rows <= most:
-        return rows, target
-    drawn = np.sort(np.random.default_rng(seed).choice(rows.num_rows, most, replace=False))
-    return rows.take(pa.array(drawn)), target[drawn]
-
-
 # ------------------------------------------------------------------------------------------- space and first trials
 def _space(learner: LearnerConfig, budget: TuningConfig, columns: Sequence[FeatureColumn]) -> dict[str, Any]:
     """Optuna's distributions, widened to hold the configured learner; those of categories only where there are any."""
@@ -289,7 +221,7 @@ def _point(learner: LearnerConfig, space: Mapping[str, Any]) -> dict[str, Any]:
 
 # ------------------------------------------------------------------------------------------- the study and its file
 def _key(
-    prepared: Sequence[_Prepared],
+    prepared: Sequence[PreparedFold],
     learner: LearnerConfig,
     budget: TuningConfig,
     space: Mapping[str, Any],

@@ -50,3 +50,24 @@ def test_offers_have_coverage_and_diversity():
     assert found["baseline.test.coverage_at_10"] == pytest.approx(10 / 12)
     assert found["baseline.test.diversity_at_10"] == 0.0
     assert "test.empc" not in found
+    assert "test.margin_at_10" not in found
+
+
+def test_the_margin_of_lists_ranked_by_score_and_by_margin():
+    task = SimpleNamespace(
+        name="next_offer", ranks_within="category", keys=("customer_id", "category"), entity="customer_id"
+    )
+    one = pa.table(
+        {
+            "customer_id": ["a"] * 12,
+            "cutoff": [0] * 12,
+            "category": [f"c{i:02}" for i in range(12)],
+            "target": [0] * 10 + [1, 1],
+            "score": [0.5] * 10 + [0.1, 0.9],
+            "by:rank": [0.5] * 12,
+            "margin": [1.0] * 10 + [50.0, 2.0],
+        }
+    )
+    found = extras(task, one, "by")
+    assert found["test.margin_at_10"] == pytest.approx(2.0)  # the dear one stands last
+    assert found["test.margin_at_10_ranked_by_margin"] == pytest.approx(52.0)

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 from rapport.config import LearnerConfig, SearchSpace, TuningConfig
 from rapport.language.declarations import FeatureColumn
 from rapport.registry.tracking import process_name
-from rapport.training import tune
-from rapport.training.tune import Fold, search
+from rapport.training import folds
+from rapport.training.folds import Fold
+from rapport.training.tune import search
 from rapport.training.tune_pictures import pictures
 
 COLUMNS = tuple(FeatureColumn(name, block="test", family=name) for name in ("a", "b", "noise"))
@@ -32,8 +33,8 @@ def rows(seed: int, size: int = 1500) -> tuple[pa.Table, np.ndarray]:
 FOLD = Fold(*rows(0), *rows(1))
 
 
-def run(trials: int, store: Path | None = None, *, seed: int = 0, folds=(FOLD,), **more):
-    return search(folds, COLUMNS, LEARNER, TuningConfig(trials=trials, **more), seed=seed, threads=1, store=store)
+def run(trials: int, store: Path | None = None, *, seed: int = 0, parts=(FOLD,), **more):
+    return search(parts, COLUMNS, LEARNER, TuningConfig(trials=trials, **more), seed=seed, threads=1, store=store)
 
 
 def told(found) -> list[tuple]:
@@ -90,8 +91,8 @@ def test_a_killed_trial_is_tried_again(whole, tmp_path, monkeypatch):
             raise KeyboardInterrupt  # leaves the trial as running, as a kill does
         return measure(self, *arguments)
 
-    measure = tune._Prepared.measure
-    monkeypatch.setattr(tune._Prepared, "measure", killed)
+    measure = folds.PreparedFold.measure
+    monkeypatch.setattr(folds.PreparedFold, "measure", killed)
     with pytest.raises(KeyboardInterrupt):
         run(12, tmp_path)
     (file,) = tmp_path.iterdir()
@@ -106,7 +107,7 @@ def test_a_killed_trial_is_tried_again(whole, tmp_path, monkeypatch):
 
 def test_other_rows_or_another_space_are_another_study(tmp_path):
     run(1, tmp_path)
-    assert run(1, tmp_path, folds=(Fold(*rows(2), *rows(1)),)).resumed == 0
+    assert run(1, tmp_path, parts=(Fold(*rows(2), *rows(1)),)).resumed == 0
     assert run(1, tmp_path, space={"num_leaves": {"low": 5, "high": 40}}).resumed == 0
     assert run(1, tmp_path, seed=1).resumed == 0
     assert len(list(tmp_path.iterdir())) == 4
@@ -148,11 +149,11 @@ def test_a_space_that_cannot_be_is_refused(wrong):
 
 
 def test_several_folds_are_averaged():
-    folds = (FOLD, Fold(*rows(2), *rows(3)))
-    both = run(1, folds=folds).trials[0]
-    alone = [run(1, folds=(fold,)).trials[0].log_loss for fold in folds]
-    assert both.log_loss == pytest.approx(np.mean(alone))
-    assert len(run(8, folds=folds).trials) == 8
+    both = (FOLD, Fold(*rows(2), *rows(3)))
+    mean = run(1, parts=both).trials[0]
+    alone = [run(1, parts=(fold,)).trials[0].log_loss for fold in both]
+    assert mean.log_loss == pytest.approx(np.mean(alone))
+    assert len(run(8, parts=both).trials) == 8
 
 
 def test_a_larger_fold_is_sampled():
