@@ -15,7 +15,7 @@ from ..config import Config, SplitConfig, TaskConfig
 from ..data.clock import utc_to_local
 from ..models.classifier import BoostedClassifier
 from ..registry.versions import aliases, load
-from .experiment import Fitted, fit
+from .fitting import Fitted, fit
 from .material import Floats, Material
 
 EXPLAINED_ROWS = 2_000
