@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -27,7 +29,9 @@ def spoilt(shop: Shop, tmp_path: Path):
     return write
 
 
-def fails(rapport, *arguments: object, cwd: Path, words: tuple[str, ...]) -> None:
+def fails(
+    rapport, *arguments: object, cwd: Path, words: tuple[str, ...]
+) -> subprocess.CompletedProcess[str]:
     done = rapport(*arguments, cwd=cwd)
     assert done.returncode == 1, (done.stdout, done.stderr)
     assert "Traceback" not in done.stderr
@@ -35,6 +39,7 @@ def fails(rapport, *arguments: object, cwd: Path, words: tuple[str, ...]) -> Non
         assert word in done.stderr, done.stderr
     left = [path for path in cwd.rglob("*") if path.is_file() and not {".cache", "mlruns"} & set(path.parts)]
     assert [path for path in left if path.name != "spoilt.yaml"] == []
+    return done
 
 
 def test_an_unknown_key(spoilt, rapport, tmp_path: Path) -> None:
@@ -58,6 +63,44 @@ def test_a_missing_file(spoilt, rapport, tmp_path: Path) -> None:
 def test_a_renamed_column(spoilt, rapport, tmp_path: Path) -> None:
     path = spoilt(lambda raw: raw["tables"]["transactions"]["columns"].update(amount="cent / 100"))
     fails(rapport, "run", path, cwd=tmp_path, words=("transactions.amount", "cent"))
+
+
+# What is wrong, how the second data set is spoilt so, and what the message must hold: table, column, count and remedy.
+ROWS = {
+    "text in an amount": (
+        "transactions",
+        "SELECT card, stamped, receipt, CASE WHEN receipt LIKE '%/3' THEN 'ten' ELSE (cents / 100)::VARCHAR END AS paid "
+        "FROM tills",
+        {"customer_id": "card", "at": "stamped", "order_id": "receipt", "amount": "paid"},
+        ("transactions.amount", "number is expected", "ten"),
+    ),
+    "duplicated customer ids": (
+        "customers",
+        "SELECT * FROM members UNION ALL (SELECT * FROM members ORDER BY ALL LIMIT 7)",
+        None,
+        ("customers.customer_id", "14 rows", "keep one row of each"),
+    ),
+    "timestamps in the future": (
+        "transactions",
+        "SELECT * REPLACE (CASE WHEN receipt LIKE '%/3' THEN stamped + INTERVAL 30 YEAR ELSE stamped END AS stamped) "
+        "FROM tills",
+        None,
+        ("transactions.at", "future"),
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", ROWS)
+def test_rows_that_break_the_contract(fault: str, spoilt, rapport, tmp_path: Path) -> None:
+    table, query, columns, words = ROWS[fault]
+
+    def change(raw: dict) -> None:
+        mapping = raw["tables"][table]
+        del mapping["source"]
+        mapping |= {"query": query} | ({} if columns is None else {"columns": columns})
+
+    done = fails(rapport, "run", spoilt(change), cwd=tmp_path, words=words)
+    assert re.search(r"error: .* \([\d,]+ rows?\)\n( +e\.g\. .*\n)+ +-> .+", done.stderr), done.stderr
 
 
 def test_an_empty_population(spoilt, rapport, tmp_path: Path) -> None:
