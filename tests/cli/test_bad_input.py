@@ -29,9 +29,7 @@ def spoilt(shop: Shop, tmp_path: Path):
     return write
 
 
-def fails(
-    rapport, *arguments: object, cwd: Path, words: tuple[str, ...]
-) -> subprocess.CompletedProcess[str]:
+def fails(rapport, *arguments: object, cwd: Path, words: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     done = rapport(*arguments, cwd=cwd)
     assert done.returncode == 1, (done.stdout, done.stderr)
     assert "Traceback" not in done.stderr
@@ -69,8 +67,8 @@ def test_a_renamed_column(spoilt, rapport, tmp_path: Path) -> None:
 ROWS = {
     "text in an amount": (
         "transactions",
-        "SELECT card, stamped, receipt, CASE WHEN receipt LIKE '%/3' THEN 'ten' ELSE (cents / 100)::VARCHAR END AS paid "
-        "FROM tills",
+        "SELECT card, stamped, receipt, CASE WHEN receipt LIKE '%/3' THEN 'ten' ELSE (cents / 100)::VARCHAR END "
+        "AS paid FROM tills",
         {"customer_id": "card", "at": "stamped", "order_id": "receipt", "amount": "paid"},
         ("transactions.amount", "number is expected", "ten"),
     ),
