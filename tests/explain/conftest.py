@@ -10,10 +10,13 @@ from rapport.explain.review import (
     Check,
     Cohort,
     Customer,
+    FairGroup,
+    Figure,
     Measure,
     Picture,
     Provenance,
     Reason,
+    ReasonCohort,
     Review,
     Score,
     Subject,
@@ -39,6 +42,15 @@ SUBJECT = Subject("household", "households", "bought nothing", "households that 
 
 def sigmoid(raw):
     return 1 / (1 + np.exp(-raw))
+
+
+def figures(value, gap, *, beyond):
+    """The figures of one group; its distance from the others lies beyond chance, or within."""
+    wide = 0.03 if beyond else 0.3
+    return tuple(
+        Figure(name, value, value - 0.01, value + 0.01, gap, gap - wide, gap + wide)
+        for name in ("flagged", "found", "false_alarms", "overstated")
+    )
 
 
 def make_review(rows=5000, customers=30):
@@ -111,15 +123,7 @@ def make_review(rows=5000, customers=30):
         ),
         calibration=bins,
         calibration_words=words,
-        pictures=(
-            *illustrations.quality_pictures(target, probability, rule, SUBJECT),
-            Picture(
-                "stability",
-                pictures.to_svg(stability),
-                "Better than the rule at every forecast",
-                "Average precision at three forecasts, model above rule each time.",
-            ),
-        ),
+        pictures=(*illustrations.quality_pictures(target, probability, rule, SUBJECT),),
         drivers=drivers,
         driver_pictures=illustrations.driver_pictures(columns, contributions, values),
         cohorts=(
@@ -129,6 +133,35 @@ def make_review(rows=5000, customers=30):
             Cohort("Age group", "unknown", 2310, 320, 0.43, 0.31, 0.12, 0.07, 0.17),
             Cohort("Visits in 90 days", "3 or more", 4360, 480, 0.4, 0.25, 0.15, 0.1, 0.2),
             Cohort("Income", "250K+", 22, 2),
+        ),
+        fairness=tuple(
+            FairGroup("age", value, n, n // 8, 0.14, 0.125, figures)
+            for value, n, figures in (
+                ("45-54", 1204, figures(0.02, -0.18, beyond=True)),
+                ("65+", 2310, figures(0.31, 0.11, beyond=True)),
+                ("not known", 640, figures(0.2, 0.0, beyond=False)),
+                ("19-24", 22, ()),
+            )
+        ),
+        reason_groups=tuple(FAMILIES)[:6],
+        reason_cohorts=tuple(
+            ReasonCohort(kind, value, 500, 0.3, happened, tuple(np.linspace(size, -size, 6)))
+            for kind, value, happened, size in (
+                ("score", "tenth 1 (highest scores)", 0.52, 1.4),
+                ("score", "tenth 10 (lowest scores)", 0.01, -1.2),
+                ("error", "false alarms", 0.0, 0.9),
+                ("error", "misses", 1.0, 0.1),
+                ("age", "65+", 0.2, 0.4),
+            )
+        ),
+        error_words="Of the fifth with the highest scores, 58 % were false alarms.",
+        stability=(
+            Picture(
+                "stability_test",
+                pictures.to_svg(stability),
+                "Better than the rule at 3 of 3 forecasts",
+                "Average precision at three forecasts, model above rule each time.",
+            ),
         ),
         limits=(
             "One year of data: what happens at Christmas was seen only once.",

@@ -135,6 +135,11 @@ def hostile(review):
         alarms=(text,),
         limits=(text,),
         calibration_words=text,
+        fairness=tuple(replace(group, attribute=text, value=text) for group in review.fairness),
+        reason_groups=(text,) * len(review.reason_groups),
+        reason_cohorts=tuple(replace(cohort, kind=text, value=text) for cohort in review.reason_cohorts),
+        error_words=text,
+        stability=tuple(replace(picture, headline=text, alt=text) for picture in review.stability),
         cohorts=(Cohort(text, text, 3, 1, 0.2, 0.3, -0.1, -0.2, -0.05),),
         checklist=(Check(text, None, text),),
         decision=Decision("rejected", text, text, text),
@@ -339,3 +344,20 @@ def test_sample_rows_cover_ranks_and_values():
     assert len(spread_rows(np.full(100, 0.2), 30)) == 30
     assert spread_rows(np.array([0.1, 0.3]), 30).tolist() == [1, 0]
     assert len(spread_rows(np.array([]), 30)) == 0
+
+
+def test_fairness_says_what_lies_beyond_chance_and_who_are_too_few(fake_review):
+    said = words(render(fake_review))
+    assert "By age, the share in the top fifth goes from 2.0 % (45-54) to 31 % (65+)." in said
+    assert "Of 12 comparisons of a group with all others, 8 lie beyond chance" in said
+    assert said.count("lower than for the others") == 4
+    assert said.count("higher than for the others") == 4
+    assert "too few to tell (fewer than 20" in said
+
+
+def test_reasons_by_cohort_are_shown_with_what_was_counted(fake_review):
+    said = words(render(fake_review))
+    for text in ("By score", "By what happened", "By age", "False alarms", "+1.40", "\u22121.20"):
+        assert text in said
+    assert "100 %" in said, "all misses are positives"
+    assert fake_review.error_words in said
