@@ -139,7 +139,7 @@ def explain(
         content["curves"] = [asdict(one) for one in drawn]
         content["label_of_curves"] = scores[0]["label"]
     if drawn and asked.picture is not None:
-        content["picture"] = str(_draw(drawn, asked.picture))
+        content["pictures"] = [str(file) for file in _draw(drawn, asked.picture)]
     if pairs:
         content["interactions"] = [_interaction(found, best, *pair) for pair in pairs]
     return content
@@ -217,8 +217,8 @@ def _interaction(found: Found, row: pa.Table, first: str, second: str) -> dict[s
     }
 
 
-def _draw(curves: Sequence[Curve], path: Path) -> Path:
-    """The curves below each other, as one picture."""
+def _draw(curves: Sequence[Curve], path: Path) -> list[Path]:
+    """A picture for each curve: at `path`, or where there are several, numbered beside it."""
     from ..explain.pictures import to_png, to_svg, what_if
 
     if len(curves) > 1:
@@ -232,7 +232,7 @@ def _draw(curves: Sequence[Curve], path: Path) -> Path:
             file.write_text(to_svg(figure), encoding="utf-8")
         else:
             file.write_bytes(to_png(figure))
-    return path if len(curves) == 1 else paths[0].parent
+    return paths
 
 
 # ------------------------------------------------------------------------------------------- for a terminal
@@ -249,8 +249,8 @@ def as_text(found: dict[str, Any], currency: str = "") -> str:
         lines += _what_if_lines(found["what_if"])
     for content in found.get("curves", ()):
         lines += _curve_lines(content, found["label_of_curves"], currency)
-    if "picture" in found:
-        lines.append(f"drawn to {found['picture']}")
+    if "pictures" in found:
+        lines += ["", f"drawn to {', '.join(found['pictures'])}"]
     for pair in found.get("interactions", ()):
         lines += [
             "",
@@ -288,7 +288,9 @@ def _curve_lines(content: dict[str, Any], label: str, currency: str) -> list[str
         marks = ["now"] if value == content["now"] else []
         low, high = content["low"], content["high"]
         if isinstance(value, float) and low is not None and not low <= value <= high:
-            marks.append("rare in training" if content["least"] <= value <= content["most"] else "beyond training")
+            slack = 0.01 * (high - low)
+            inside = content["least"] - slack <= value <= content["most"] + slack
+            marks.append("rare in training" if inside else "beyond training")
         bar = "█" * max(round(24 * chances[i] / top), 1)
         words = value_in_words(value, content["unit"], currency)
         lines.append(f"  {words:>18}  {chances[i]:6.1%}  {bar} {', '.join(marks)}".rstrip())

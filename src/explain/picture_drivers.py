@@ -213,7 +213,11 @@ def _numbers(upper: Any, lower: Any, value: Floats, contribution: Floats, points
     inside = np.flatnonzero(known & (value >= low) & (value <= high))
     drawn = np.sort(np.random.default_rng(0).permutation(inside)[:points])
     upper.scatter(value[drawn], contribution[drawn], s=5, color=_DOTS, alpha=0.35, linewidths=0, rasterized=True)
-    edges = np.unique(np.quantile(value[inside], np.linspace(0, 1, 21)))
+    distinct = np.unique(value[inside])
+    if len(distinct) <= 21:  # a bin each
+        edges = np.append(distinct, distinct[-1:] + 1)
+    else:
+        edges = np.unique(np.quantile(value[inside], np.linspace(0, 1, 21)))
     if len(edges) > 1:
         bins = np.clip(np.searchsorted(edges, value[inside], side="right") - 1, 0, len(edges) - 2)
         filled = np.flatnonzero(np.bincount(bins, minlength=len(edges) - 1))

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from .review_parts import Cohort, FairGroup, Review, Score, Subject
-from .review_words import clean, interval, joined, metric_words, number, percent
+from .review_words import clean, interval, joined, metric_words, number, observed, percent
 
 GRADES = {
     "A": "Clearly better than the rule, with percentages that can be trusted, and steady from forecast to forecast.",
@@ -136,7 +136,9 @@ def fairness_in_words(groups: Sequence[FairGroup], subject: Subject) -> str:
         widest = max(by_name, key=lambda name: by_name[name][-1][0] - by_name[name][0][0])
         (low, lowest), (high, highest) = by_name[widest][0], by_name[widest][-1]
         what = FIGURES[widest].format(positives=subject.positives, negatives=subject.negatives)
-        sentences.append(f"By {attribute}, {what} goes from {percent(low)} ({lowest}) to {percent(high)} ({highest}).")
+        sentences.append(
+            f"By {attribute}, {what} goes from {observed(low)} ({lowest}) to {observed(high)} ({highest})."
+        )
     known = [f for group in groups for f in group.figures if f.gap_low is not None and f.gap_high is not None]
     beyond = sum(not f.gap_low <= 0 <= f.gap_high for f in known if f.gap_low is not None and f.gap_high is not None)
     if known:

@@ -122,7 +122,7 @@ def _together(names: Sequence[str]) -> str:
     shown = [clean(name, 40) for name in names]
     if len(shown) == 1:
         return shown[0]
-    return f"{', '.join(shown)} together" if len(shown) <= 5 else f"{shown[0]} to {shown[-1]}, {len(shown)} together"
+    return f"{', '.join(shown)} together" if len(shown) <= 5 else f"{len(shown)} small groups together"
 
 
 def _table(task: Task) -> str:

@@ -182,6 +182,14 @@ def _together(model: ScoringModel, contributions: Floats, values: Floats) -> tup
     return () if pair is None else (illustrations.together_picture(model.columns, first, pair[0], few, pair[1]),)
 
 
+def _left_out(texts: Sequence[str]) -> list[str]:
+    """One sentence on the features for which the data lack something: blocks, and features of other blocks."""
+    named = [re.sub(r"_?\{\w+\}", "", text.partition(":")[0]) for text in texts]
+    blocks = {name for name in named if "." not in name}
+    few = [name for name in dict.fromkeys(named) if "." not in name or name.partition(".")[0] not in blocks]
+    return [f"The data lack what these features need, in part or all of it: {', '.join(few)}."] if few else []
+
+
 def _limits(trained: Trained) -> tuple[str, ...]:
     material, judgement = trained.material, trained.judgement
     limits: list[str] = []
@@ -197,8 +205,7 @@ def _limits(trained: Trained) -> tuple[str, ...]:
         )
     left_out = {name: n for name, n in material.purged.items() if n and name not in material.spines}
     limits += [f"{n} rows of campaigns {name} are left out." for name, n in left_out.items()]
-    left_out_blocks = [re.sub(r"_?\{\w+\}", "", text) for text in material.snapshots.plan.left_out]
-    limits += [f"Features {text}; they are left out." for text in left_out_blocks]
+    limits += _left_out(material.snapshots.plan.left_out)
     if trained.fitted.diet.dropped:
         limits.append(f"{trained.fitted.diet.text}. They are left out.")
     days = (material.data.observed_until - material.data.first_event).days
