@@ -242,6 +242,14 @@ class LoyaltyConfig(TaskConfig):
     active_within: PositiveInt = 180
 
 
+class WinbackConfig(TaskConfig):
+    """Customers who have bought nothing for so long: who will come back within the horizon, and what will it bring?"""
+
+    horizon: PositiveInt = 91
+    silent_for: PositiveInt = 91
+    worth_of: Literal["amount", "margin"] = "amount"
+
+
 class TasksConfig(Frozen):
     """The tasks of a project; one that is absent is not run."""
 
@@ -249,6 +257,7 @@ class TasksConfig(Frozen):
     conversion: ConversionConfig | None = None
     next_offer: NextOfferConfig | None = None
     value: ValueConfig | None = None
+    winback: WinbackConfig | None = None
     loyalty: LoyaltyConfig | None = None
 
     def named(self) -> dict[str, TaskConfig]:

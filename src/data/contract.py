@@ -263,4 +263,6 @@ def task_needs(config: Config) -> dict[str, tuple[Need, ...]]:
         needs["loyalty"] = (Need("transactions"),)
     if tasks.value is not None:
         needs["value"] = (Need("transactions", (tasks.value.worth_of,)),)
+    if tasks.winback is not None:
+        needs["winback"] = (Need("transactions", (tasks.winback.worth_of,)),)
     return needs

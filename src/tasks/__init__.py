@@ -5,7 +5,15 @@
 
 from __future__ import annotations
 
-from ..config import ChurnConfig, ConversionConfig, LoyaltyConfig, NextOfferConfig, TaskConfig, ValueConfig
+from ..config import (
+    ChurnConfig,
+    ConversionConfig,
+    LoyaltyConfig,
+    NextOfferConfig,
+    TaskConfig,
+    ValueConfig,
+    WinbackConfig,
+)
 from ..errors import ConfigError
 from .base import Task
 from .churn import churn
@@ -13,6 +21,7 @@ from .conversion import conversion
 from .loyalty import loyalty
 from .next_offer import next_offer
 from .value import value
+from .winback import winback
 
 __all__ = ["Task", "declare"]
 
@@ -30,4 +39,6 @@ def declare(name: str, config: TaskConfig) -> Task:
             return loyalty(config)
         case ValueConfig():
             return value(config)
+        case WinbackConfig():
+            return winback(config)
     raise ConfigError(f"no task is called '{name}'")
