@@ -10,10 +10,10 @@ CUSTOMER = ("customer_id",)
 
 
 def winback(config: WinbackConfig) -> Task:
-    """Population: no purchase in the last `silent_for` days. Target: a return within the horizon; worth: what it brings.
+    """Population: no purchase in the last `silent_for` days. Target: a return within the horizon; worth: its sales.
 
-    Second lifetime value: P(return) x expected money of the second life (Stauss and Friege, "Regaining service
-    customers", 1999); the cost of an offer is subtracted where offers are planned.
+    What a second life is worth is P(return) times the money expected of it (Stauss and Friege, "Regaining service
+    customers", 1999).
     """
     money = "margin" if config.worth_of == "margin" else "spend"
     return Task(

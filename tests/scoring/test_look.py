@@ -1,0 +1,93 @@
+"""One look at a customer: from his own rows alone, the same as a snapshot says, with his newest scores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import UTC, date, datetime
+from pathlib import Path
+
+import pytest
+from kiosk import Kiosk, table_of
+
+from rapport.data.dataset import Dataset
+from rapport.data.ingest import open_dataset
+from rapport.errors import DataError
+from rapport.features.snapshot import Snapshots
+from rapport.language.moments import midnight
+from rapport.scoring.batch import score
+from rapport.scoring.look import Look, look
+from rapport.tasks import declare
+
+DAY = date(2024, 6, 1)
+
+
+@pytest.fixture(scope="module")
+def home(kiosk: Kiosk, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Where scores of June are published."""
+    home = tmp_path_factory.mktemp("look")
+    data = _at(kiosk.data, home)
+    for day in (date(2024, 5, 1), DAY):
+        score(data, "churn", kiosk.bundle("churn"), as_of=day, clock=lambda: datetime(2024, 7, 1, tzinfo=UTC))
+    return home
+
+
+@pytest.fixture(scope="module")
+def data(kiosk: Kiosk, home: Path) -> Iterator[Dataset]:
+    """A data set of its own, for a look cuts its tables down."""
+    opened = _at(open_dataset(kiosk.data.config), home)
+    yield opened
+    opened.engine.close()
+
+
+def _at(data: Dataset, home: Path) -> Dataset:
+    return replace(data, config=data.config.model_copy(update={"home": home}))
+
+
+def at(data: Dataset, entity: str, as_of: date | None = DAY) -> Look:
+    return look(data.config, entity, as_of, data=data)
+
+
+def test_facts_are_those_of_a_snapshot(kiosk: Kiosk, data: Dataset) -> None:
+    task = declare("churn", kiosk.data.config.task("churn"))
+    snapshots = Snapshots(kiosk.data, task, blocks=("rhythm", "spending"))
+    rows = snapshots.features(snapshots.population([midnight(DAY, kiosk.data.config.zone)], with_target=False))
+    for row in rows.slice(0, 5).to_pylist():
+        facts = {fact.feature: fact.value for fact in at(data, row["customer_id"]).facts}
+        for name in ("days_since_visit", "gap_mean", "visits_life", "spend_365d"):
+            assert facts.get(name) == row[name]
+
+
+def test_the_newest_scores_by_that_day_stand_with_their_reasons(data: Dataset, home: Path) -> None:
+    scored = table_of(home / "scores" / "kiosk" / "churn" / f"as_of={DAY}")
+    row = scored.slice(3, 1).to_pylist()[0]
+    (standing,) = at(data, row["entity_id"]).standings
+    assert (standing.score, standing.as_of) == (row["score"], DAY)
+    assert standing.reasons[0] == row["reason_1"]
+    (earlier,) = at(data, row["entity_id"], date(2024, 5, 20)).standings
+    assert earlier.as_of == date(2024, 5, 1)
+
+
+def test_nothing_after_that_day_is_seen(data: Dataset) -> None:
+    then, later = at(data, "k001", date(2024, 2, 15)), at(data, "k001")
+    visits = [next(f.value for f in found.facts if f.feature == "visits_life") for found in (then, later)]
+    assert visits[0] < visits[1]
+    assert sum(one.times for one in then.favourites) < sum(one.times for one in later.favourites)
+
+
+def test_whoever_is_not_there_has_neighbours(data: Dataset) -> None:
+    with pytest.raises(DataError, match=r"nobody has the id 'k01'; close to it: k001, k010"):
+        at(data, "k01")
+    with pytest.raises(DataError, match="nobody has the id"):
+        at(data, "' OR 1=1 --")
+
+
+def test_a_day_before_his_first_event(data: Dataset) -> None:
+    with pytest.raises(DataError, match=r"nothing is known of customer 'k001' as of 2023-06-01"):
+        at(data, "k001", date(2023, 6, 1))
+
+
+def test_the_text_names_what_he_buys(data: Dataset) -> None:
+    found = at(data, "k001")
+    assert found.favourites[0].name in found.text
+    assert "days since the last visit" in found.text
