@@ -52,7 +52,11 @@ from .snapshot import Snapshots
 NewEngine = Callable[..., AbstractContextManager[Engine]]
 """Opens an engine; it is called with nothing, or with another number of `threads`."""
 ELSEWHERE = "Asia/Shanghai"
-_SETTINGS: dict[str, dict[str, Any]] = {"next_offer": {"min_buyers": 3}, "value": {"horizon": 30}}
+_SETTINGS: dict[str, dict[str, Any]] = {
+    "next_offer": {"min_buyers": 3},
+    "value": {"horizon": 30},
+    "winback": {"horizon": 30, "silent_for": 20},
+}
 
 
 def battery(*own: Block | str | Path) -> Callable[[], None]:

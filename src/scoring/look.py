@@ -57,7 +57,7 @@ WINDOWS = (365, None)
 """The windows that are told of those facts that have one."""
 AHEAD = 30  # days in which an anniversary is told
 REASONS = 5
-_BESIDE = ("entity_id", "as_of", "score", "raw_score", "percentile")
+_BESIDE: tuple[str, ...] = ("entity_id", "as_of", "score", "raw_score", "percentile")
 _BESIDE += ("model_name", "model_version", "run_id", "scored_at")
 _WHO = {"customer_id": "customer", "prospect_id": "prospect"}
 
