@@ -11,11 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from rich.table import Table
+from rich.text import Text
 
 from ..config import Config
 from ..data.ingest import open_dataset
 from ..language.declarations import FeatureColumn
 from ..language.moments import midnight
+from ..scoring.profile import stability
 from ..training.material import Material
 from .console import Console
 
@@ -39,7 +41,7 @@ def write(
         if cutoffs:
             zone, snapshots = config.zone, material.snapshots
             tables = {
-                f"cutoff={day}": snapshots.features(snapshots.population([midnight(day, zone)], with_target=False))
+                f"cutoff={day}": snapshots.stored(snapshots.population([midnight(day, zone)], with_target=False))
                 for day in sorted(cutoffs)
             }
         else:
@@ -50,7 +52,9 @@ def write(
             pq.write_table(table, aside, compression="zstd")
             aside.rename(folder / f"{label}.parquet")
     first, *_, last = [*tables.values(), *tables.values()]
-    return [_profile(column, first, last) for column in material.snapshots.columns], folder
+    columns = material.snapshots.columns
+    drift = stability(columns, first, last)
+    return [_profile(column, first, last) | {"drift": round(drift[column.name], 4)} for column in columns], folder
 
 
 def _profile(column: FeatureColumn, first: pa.Table, last: pa.Table) -> dict[str, Any]:
@@ -77,24 +81,27 @@ def _median(values: pa.ChunkedArray) -> float | None:
 
 
 def as_dictionary_text(columns: Sequence[FeatureColumn]) -> Table:
-    """The dictionary as a table: a line a feature."""
+    """The dictionary as a table: a feature, what it is, and the template of its words."""
     table = Table(title=f"{len(columns)} features", title_justify="left")
-    for head in ("feature", "block", "family", "unit", "definition"):
+    for head in ("feature", "block", "family", "unit", "definition", "words"):
         table.add_column(head, overflow="fold")
     for column in columns:
-        table.add_row(column.name, column.block, column.family, column.unit or column.kind, column.definition)
+        unit = column.unit or column.kind
+        cells = (column.name, column.block, column.family, unit, column.definition, column.words)
+        table.add_row(*map(Text, cells))  # as it is: an attribute's name may look like markup
     return table
 
 
 def as_profile_table(profile: Sequence[dict[str, Any]]) -> Table:
     """The profile as a table: the last window, and beside it the first, to see what drifts."""
-    table = Table(title="last window (first window)", title_justify="left")
-    for head in ("feature", "missing", "distinct", "median"):
+    title = "last window (first window); drift is the population stability index between the two: above 0.25 is much"
+    table = Table(title=title, title_justify="left")
+    for head in ("feature", "missing", "distinct", "median", "drift"):
         table.add_column(head, justify="left" if head == "feature" else "right")
     for row in profile:
         median = "" if row.get("median") is None else f"{row['median']:.4g} ({_shown(row.get('median_first'))})"
         missing = f"{row['missing']:.0%} ({row['missing_first']:.0%})"
-        table.add_row(row["feature"], missing, f"{row['distinct']:,}", median)
+        table.add_row(Text(row["feature"]), missing, f"{row['distinct']:,}", median, f"{row['drift']:.3f}")
     return table
 
 

@@ -8,6 +8,11 @@ A company's own tables are mapped onto these (see `TableMapping` in the configur
 "end" of its day (one microsecond before the next midnight), so that nothing is known before it can be; whatever
 *starts* on a date (a campaign, the contacts planned for it, a subscription, a customer's acquaintance) starts at
 the first moment of that day, since that moment is the cutoff at which it is looked at.
+
+**What changes over time.** Attributes that change stand in `customer_history`, a row for each customer and interval
+from `valid_from` to `valid_to` (missing: until the next row). A feature sees the row that was valid at the cutoff, as
+it was known then: of several rows with one `valid_from` that of the latest `known_at`, so that a correction counts from
+the moment it was made.
 """
 
 from __future__ import annotations
@@ -60,6 +65,19 @@ _TABLES = (
         ),
         key=("customer_id",),
         entity=("customer_id",),
+        attributes=True,
+    ),
+    Table(
+        "customer_history",
+        (
+            _customer(),
+            Column("valid_from", "timestamp", True, "error", date_means="start", may_be_future=True),
+            Column("valid_to", "timestamp", may_be_future=True, not_before="valid_from"),
+            _known_at("start"),
+        ),
+        key=("customer_id", "valid_from", "known_at"),
+        entity=("customer_id",),
+        event="valid_from",
         attributes=True,
     ),
     Table(

@@ -50,6 +50,7 @@ ENRICHED: Mapping[str, Mapping[str, pa.DataType]] = {
 EXACT = ("amount", "quantity", "discount", "coupon", "margin", "price", "cost", "fee")
 ATTRIBUTES = {
     "customers": {"household_size": pa.int64(), "region": pa.string(), "newsletter": pa.bool_(), "moved": TIME},
+    "customer_history": {"lives_in": pa.string(), "rating": pa.float64(), "rated": TIME},
     "prospects": {"needs_in_days": pa.float64(), "heard_from": pa.string(), "visits_90d": pa.int64()},
 }
 
@@ -176,6 +177,16 @@ class _Maker:
             for number in range(1, CUSTOMERS + 1)
             if number % 7  # some are in no list
         ]
+
+    def _customer_history(self, made: dict[str, list[Row]]) -> list[Row]:
+        pick, rows = self.random.choice, dict[tuple[Any, ...], Row]()
+        for _ in range(3 * CUSTOMERS):
+            start = pick([*self.edges, self._time()])
+            row = {"customer_id": self._customer(nobody=0), "valid_from": start, "known_at": self._late(start)}
+            end = pick([None, start + timedelta(days=pick([1, 30, 400])), *(c for c in self.cutoffs if c > start)])
+            row |= {"valid_to": end, "lives_in": pick([None, "town", "village"]), "rating": pick([None, 0.5, 2.0])}
+            rows[row["customer_id"], start, row["known_at"] or start] = row | {"rated": pick([None, self._time()])}
+        return list(rows.values())
 
     def _prospects(self, made: dict[str, list[Row]]) -> list[Row]:
         rows = []

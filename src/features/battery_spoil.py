@@ -20,9 +20,16 @@ WAYS: tuple[Way, ...] = ("deleted", "scrambled", "doubled")
 
 EVENTS = ("transactions", "responses", "interactions", "returns", "stages")
 PLANS = ("campaigns", "offers", "contacts", "subscriptions", "payments")
-_BEGINS = {"customers": "acquired_at", "prospects": "created_at", "subscriptions": "started_at", "payments": "due_at"}
+_BEGINS = {
+    "customers": "acquired_at",
+    "customer_history": "valid_from",
+    "prospects": "created_at",
+    "subscriptions": "started_at",
+    "payments": "due_at",
+}
 LATER: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "prospects": (("converted_at", ("converted_at", "customer_id")),),
+    "customer_history": (("valid_to", ("valid_to",)),),
     "contacts": (("at", ("cost", "treated")),),
     "interactions": (("resolved_at", ("resolved_at",)),),
     "subscriptions": (("ended_at", ("ended_at", "end_reason")),),
@@ -43,7 +50,7 @@ def known_since(table: str, row: Row) -> datetime:
     if table in PLANS and known is not None:
         return known
     begun: datetime | None = row.get(_BEGINS.get(table, ""))
-    return begun or datetime.min
+    return max(begun or datetime.min, (known or datetime.min) if table == "customer_history" else datetime.min)
 
 
 def spoil(tables: Mapping[str, pa.Table], cutoff: datetime, way: Way, seed: int = 0) -> dict[str, pa.Table]:

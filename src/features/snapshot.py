@@ -42,7 +42,7 @@ from ..language.guards import refuse_foresight
 from ..language.moments import SPINE, Moment, PerRow, Shared, shift, with_edges
 from ..language.parts import Part, outputs
 from ..language.population import compile_plans, compile_spine, compile_universe
-from ..language.sight import Columns, attribute_in_sight, attributes_in_sight, edges_needed
+from ..language.sight import Columns, attribute_in_sight, attributes_in_sight, edges_needed, valid_in_sight
 from ..tasks.base import Task
 from .blocks import BLOCKS
 from .cache import SnapshotCache
@@ -296,9 +296,13 @@ def _join_part(query: exp.Select, part: Part, alias: str) -> exp.Select:
 
 
 def _join_attributes(query: exp.Select, attributes: AttributeTable, alias: str, types: Mapping[str, str]) -> exp.Select:
-    same = [equal(exp.column(key, alias), exp.column(key, "s")) for key in attributes.key]
+    source: exp.Expression = exp.to_table(attributes.table)
+    keys = attributes.key
+    if "valid_from" in types:
+        source, keys = valid_in_sight(attributes.table, attributes.key, types), (*keys, "cutoff")
+    same = [equal(exp.column(key, alias), exp.column(key, "s")) for key in keys]
     on = exp.and_(*same, *attributes_in_sight(attributes.table, alias, types))
-    query = query.join(exp.to_table(attributes.table).as_(alias), on=on, join_type="left", copy=False)
+    query = query.join(source.as_(alias), on=on, join_type="left", copy=False)
     for column, name in attributes.columns:
         value = attribute_in_sight(exp.column(column, alias, quoted=True), types[column])
         query = query.select(exp.alias_(value, name, quoted=True), copy=False)

@@ -124,6 +124,34 @@ def attributes_in_sight(table: str, alias: str, columns: Mapping[str, str]) -> l
     return [exp.or_(exp.Is(this=exp.column(since, alias), expression=exp.Null()), begun)]
 
 
+def valid_in_sight(table: str, key: Sequence[str], columns: Mapping[str, str]) -> exp.Subquery:
+    """Of a table with intervals of validity, the row of each key of the spine that was valid and known at its cutoff.
+
+    The latest beginning counts, and of rows with one beginning the one that came to be known last. A row that has
+    ended by the cutoff is no row.
+    """
+    begun, cutoff = exp.column("valid_from", "h"), exp.column("cutoff", "k")
+    known: exp.Expression = begun.copy()
+    if "known_at" in columns:
+        known = exp.Coalesce(this=exp.column("known_at", "h"), expressions=[begun.copy()])
+    order = [exp.Ordered(this=value, desc=True, nulls_first=False) for value in (begun.copy(), known.copy())]
+    ties = [exp.Ordered(this=exp.column(name, "h", quoted=True), nulls_first=False) for name in sorted(columns)]
+    partition = [exp.column(name, "k") for name in (*key, "cutoff")]
+    rank = exp.Window(this=exp.RowNumber(), partition_by=partition, order=exp.Order(expressions=[*order, *ties]))
+    kept = [exp.column(name, "h", quoted=True) for name in columns if name not in key]
+    keys = exp.select(*key, "cutoff").distinct().from_(SPINE).subquery("k")
+    same = (equal(exp.column(name, "h"), exp.column(name, "k")) for name in key)
+    seen = exp.select(*(column.copy() for column in partition), *kept, exp.alias_(rank, "__rank")).from_(keys)
+    seen = seen.join(exp.to_table(table).as_("h"), on=exp.and_(*same))
+    seen = seen.where(exp.LTE(this=begun, expression=cutoff), exp.LTE(this=known, expression=cutoff.copy()))
+    chosen = exp.select("*").from_(seen.subquery("r")).where(equal(exp.column("__rank"), exp.Literal.number(1)))
+    if "valid_to" in columns:
+        end = exp.column("valid_to")
+        lasts = exp.GT(this=end, expression=exp.column("cutoff"))
+        chosen = chosen.where(exp.or_(exp.Is(this=end.copy(), expression=exp.Null()), lasts))
+    return chosen.subquery("valid")
+
+
 def attribute_in_sight(value: exp.Expression, type_name: str) -> exp.Expression:
     """An attribute as of the spine's cutoff: a date as its age in days, missing where it lies after the cutoff."""
     if not is_time(type_name):

@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import ArrayLike
 
+from ..language.declarations import FeatureColumn
 from ..models.base import Floats
 from ..models.bundle import Bundle
 from ..models.encoding import Encoder, numbers
@@ -167,6 +168,20 @@ def count_rows(profile: Profile, snapshot: pa.Table, raw: Floats) -> tuple[dict[
             counts = _count_numbers(column.bins, numbers(sample, column.name))
         found[column.name] = [int(count) for count in counts]
     return found, len(chosen)
+
+
+def stability(columns: Sequence[FeatureColumn], first: pa.Table, last: pa.Table) -> dict[str, float]:
+    """The population stability index of each feature between two snapshots, in the bins of the first."""
+    encoder, found = Encoder.fit(columns, first), {}
+    for column in columns:
+        if column.kind == "category":
+            profile = _of_category(encoder, column.name)
+            counts = _count_categories(profile.bins, last[column.name])
+        else:
+            profile = _of_number(encoder, column.name)
+            counts = _count_numbers(profile.bins, numbers(last, column.name))
+        found[column.name] = replace(profile, counts=tuple(int(count) for count in counts)).psi
+    return found
 
 
 def _of_number(encoder: Encoder, name: str) -> ColumnProfile:

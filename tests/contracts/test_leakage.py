@@ -228,6 +228,20 @@ def test_attributes_of_those_who_were_not_there_yet_are_caught(monkeypatch: pyte
     is_caught(CHURN, [BLOCKS["profile"]], "region")
 
 
+def test_attributes_of_a_later_time_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not valid yet, or known only later: the newest row of each customer instead of that of the cutoff."""
+    honest = rapport.features.snapshot.valid_in_sight
+
+    def newest(*arguments: Any) -> exp.Expression:
+        query = honest(*arguments)
+        for condition in list(query.find_all(exp.LTE)):
+            condition.replace(exp.true())
+        return query
+
+    monkeypatch.setattr(rapport.features.snapshot, "valid_in_sight", newest)
+    is_caught(CHURN, [BLOCKS["profile"]], "lives_in")
+
+
 def test_the_outcome_of_a_prospect_as_an_attribute_is_caught() -> None:
     """`converted_at` and `customer_id` are no attributes; were they, the battery would say so."""
     company = made_up_company()

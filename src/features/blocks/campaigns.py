@@ -5,7 +5,6 @@ from __future__ import annotations
 from ...language.declarations import (
     Attribute,
     Block,
-    Count,
     DaysBetween,
     DaysSinceLast,
     Distinct,
@@ -16,7 +15,7 @@ from ...language.declarations import (
 )
 
 CAMPAIGN, TARGETED = ("campaign_id",), ("customer_id", "campaign_id")
-KIND, OF_KIND = ("campaign_kind",), ("customer_id", "campaign_kind")
+OF_KIND = ("customer_id", "campaign_kind")
 
 BLOCK = Block(
     "campaigns",
@@ -84,34 +83,6 @@ BLOCK = Block(
                     unit="count",
                     family="campaigns of this kind",
                     words="answered {value} campaigns of this kind so far; typically {typical}",
-                ),
-            ),
-        ),
-        Group(
-            "contacts",
-            KIND,
-            (
-                Feature(
-                    "kind_contacts_all",
-                    Count(),
-                    definition="contacts of this kind of campaign with all customers so far",
-                    unit="count",
-                    family="campaigns of this kind",
-                    words="campaigns of this kind had {value} contacts so far; typically {typical}",
-                ),
-            ),
-        ),
-        Group(
-            "responses",
-            KIND,
-            (
-                Feature(
-                    "kind_answers_all",
-                    Distinct(column="contact_id"),
-                    definition="contacts of this kind of campaign that were answered so far",
-                    unit="count",
-                    family="campaigns of this kind",
-                    words="{value} contacts of this kind of campaign were answered so far; typically {typical}",
                 ),
             ),
         ),
@@ -195,14 +166,6 @@ BLOCK = Block(
             unit="share",
             family="campaigns of this kind",
             words="answered {kind_answered} of {kind_contacts} campaigns of this kind",
-        ),
-        Feature(
-            "kind_rate_all",
-            Ratio("kind_answers_all", "kind_contacts_all"),
-            definition="share of all contacts of this kind of campaign that were answered",
-            unit="share",
-            family="campaigns of this kind",
-            words="{value} of all contacts of this kind of campaign were answered so far; typically {typical}",
         ),
         Feature(
             "offered_share",

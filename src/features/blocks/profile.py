@@ -21,6 +21,19 @@ BLOCK = Block(
             ),
         ),
         Group(
+            "customer_history",
+            ("customer_id",),
+            (
+                Feature(
+                    "{value}",
+                    EveryAttribute(),
+                    definition="{value}, as it was at the time",
+                    family="who he is",
+                    words="{value}: {{value}}",
+                ),
+            ),
+        ),
+        Group(
             "births",
             ("customer_id",),
             (
