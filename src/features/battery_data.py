@@ -182,7 +182,7 @@ class _Maker:
         pick, rows = self.random.choice, dict[tuple[Any, ...], Row]()
         for _ in range(3 * CUSTOMERS):
             start = pick([*self.edges, self._time()])
-            row = {"customer_id": self._customer(nobody=0), "valid_from": start, "known_at": self._late(start)}
+            row: Row = {"customer_id": self._customer(nobody=0), "valid_from": start, "known_at": self._late(start)}
             end = pick([None, start + timedelta(days=pick([1, 30, 400])), *(c for c in self.cutoffs if c > start)])
             row |= {"valid_to": end, "lives_in": pick([None, "town", "village"]), "rating": pick([None, 0.5, 2.0])}
             rows[row["customer_id"], start, row["known_at"] or start] = row | {"rated": pick([None, self._time()])}
