@@ -94,20 +94,22 @@ def availability_alarms(
     *,
     limit: float = 0.3,
     notice: float = 0.1,
+    may_stop: bool = True,
 ) -> tuple[Alarm, ...]:
     """An alarm for each feature whose share of missing values differs between training and scoring.
 
     `training` has the share of missing values of each feature by name, `scoring` is a snapshot of those who are to be
     scored; without rows there is nothing to say. It stops where a feature is missing in scoring by `limit` more than it
     was in training: filled in afterwards, it was known to the model and will not be again. Any other difference above
-    `notice` is worth a look.
+    `notice` is worth a look, and so is every one where it `may_stop` nothing: a campaign aims at whom it likes, so
+    that whoever is scored next may differ from all before.
     """
     alarms = []
     for column in columns if scoring.num_rows else ():
         before, after = training[column.name], missing_share(scoring[column.name])
         if abs(after - before) > notice:
             message = f"feature '{column.name}' is missing in {before:.0%} of training rows and {after:.0%} in scoring"
-            stops = after - before > limit
+            stops = may_stop and after - before > limit
             alarms.append(
                 Alarm("availability", column.name, after - before, limit if stops else notice, message, stops)
             )

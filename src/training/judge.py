@@ -67,7 +67,12 @@ class Judgement:
         The prior is no rival: it ranks nobody. Nor is the truth: nobody has it.
         """
         metric, none = self.grade.metric, ("prior", CEILING)
-        rivals = {name: gains[metric] for name, gains in self.comparison.gains.items() if name not in none}
+        rivals = {
+            name: gains[metric]
+            for comparison, _ in self._comparisons()
+            for name, gains in comparison.gains.items()
+            if name not in none and metric in gains
+        }
         return {name: gain for name, gain in rivals.items() if not gain.low > 0}
 
     def graded(self) -> dict[str, Any]:

@@ -24,7 +24,7 @@ def suspicions(material: Material, model: BoostedClassifier, auc: float, explain
         *score_alarm(auc, material.config.alarm_auc, strongest),
         *separating_features(known),
         *overlap_alarms(explained, entities, material.spines["train"][task.entity], columns),
-        *availability_alarms(model.encoder.missing, scoring_rows(material), columns),
+        *availability_alarms(model.encoder.missing, scoring_rows(material), columns, may_stop=not task.is_planned),
     )
 
 

@@ -116,6 +116,9 @@ def test_a_feature_that_is_gone_in_scoring_stops_and_drift_is_only_told():
     before = {name: missing_share(training[name]) for name in training.column_names}
     alarms = availability_alarms(before, scoring, columns)
     assert availability_alarms(before, scoring.slice(0, 0), columns) == ()
+    told = availability_alarms(before, scoring, columns, may_stop=False)
+    assert {alarm.feature for alarm in told} == {"reason", "rare", "age"}
+    assert not any(alarm.stops for alarm in told)
     assert [(alarm.feature, alarm.stops) for alarm in alarms] == [("reason", True), ("rare", False), ("age", False)]
     assert "'reason' is missing in 10% of training rows and 100% in scoring" in alarms[0].message
     assert alarms[2].value == pytest.approx(0.3)
