@@ -1,6 +1,7 @@
 """Tuning: what Rapport's search costs and finds, against a plain study of as many trials and LightGBM's defaults.
 
     python benchmarks/training.py [--rows 300000] [--features 120] [--categories 20] [--trials 30] [--test 100000]
+                                  [--sample 60000]
 
 Data: made up, from a seed. Each row is a customer with numbers (a tenth of them missing) and categories of 50 values;
 a tenth of the features matter, by steps, by products of two and by the values of categories; about one row in eight is
@@ -19,6 +20,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import lightgbm as lgb
@@ -81,9 +83,9 @@ def make(rows: int, features: int, categories: int, test: int, seed: int = 0) ->
     return Made(columns, fit, look, tested)
 
 
-def ours(data: Made, trials: int) -> np.ndarray:
-    """Probabilities (m,) of the test rows by Rapport's search and one full fit."""
-    budget = TuningConfig(trials=trials)
+def ours(data: Made, trials: int, sample: int) -> np.ndarray:
+    """Probabilities (m,) of the test rows by Rapport's search on a sample and one full fit."""
+    budget = TuningConfig(trials=trials, rows=sample)
     found = search([Fold(*data.fit, *data.look)], data.columns, LEARNER, budget, seed=0, threads=1)
     learner = found.learner.model_copy(update={"n_estimators": LEARNER.n_estimators})
     model = BoostedClassifier(learner, data.columns, threads=1)
@@ -126,10 +128,14 @@ def defaults(data: Made, trials: int) -> np.ndarray:
     return model.predict_proba(encoder.encode(data.test[0]))[:, 1]
 
 
-def compare(data: Made, trials: int, replicates: int = 200) -> tuple[dict[str, float], Comparison]:
+def compare(data: Made, trials: int, sample: int, replicates: int = 200) -> tuple[dict[str, float], Comparison]:
     """CPU seconds by method, and all of them measured on the same test rows."""
     seconds, scores = {}, {}
-    methods: dict[str, Callable[[Made, int], np.ndarray]] = {OURS: ours, PLAIN: plain, DEFAULTS: defaults}
+    methods: dict[str, Callable[[Made, int], np.ndarray]] = {
+        OURS: partial(ours, sample=sample),
+        PLAIN: plain,
+        DEFAULTS: defaults,
+    }
     for name, learn in methods.items():
         started = time.process_time()
         scores[name] = learn(data, trials)
@@ -161,17 +167,26 @@ def report(seconds: dict[str, float], found: Comparison) -> tuple[str, str]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Tuning against a plain study")
-    for name, value in (("rows", 300_000), ("features", 120), ("categories", 20), ("trials", 30), ("test", 100_000)):
+    for name, value in (
+        ("rows", 300_000),
+        ("features", 120),
+        ("categories", 20),
+        ("trials", 30),
+        ("test", 100_000),
+        ("sample", TuningConfig().rows),
+    ):
         parser.add_argument(f"--{name}", type=int, default=value)
     given = parser.parse_args()
     data = make(given.rows, given.features, given.categories, given.test)
-    text, said = report(*compare(data, given.trials))
+    text, said = report(*compare(data, given.trials, given.sample))
     about = (
         f"{given.rows:,} rows x {given.features} features, {given.categories} of them categories; "
-        f"{given.trials} trials; {given.test:,} test rows, {data.test[1].mean():.1%} positives."
+        f"{given.trials} trials, ours on a sample of {min(given.sample, given.rows * 4 // 5):,}; "
+        f"{given.test:,} test rows, {data.test[1].mean():.1%} positives."
     )
     print(about, text, said, sep="\n")
-    write("Tuning", "python benchmarks/training.py", about, text, said, packages=("lightgbm", "optuna"))
+    command = " ".join(["python benchmarks/training.py", *sys.argv[1:]])
+    write("Tuning", command, about, text, said, packages=("lightgbm", "optuna"))
 
 
 if __name__ == "__main__":

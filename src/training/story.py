@@ -215,8 +215,9 @@ def _limits(trained: Trained) -> tuple[str, ...]:
 
 def as_good_words(judgement: Judgement, rules: Rules) -> list[str]:
     """A sentence for each simpler way that is as good as the model within the interval."""
+    named = {name: rules.words.get(name, name.replace("_", " ")) for name in judgement.as_good()}
     return [
-        f"Simpler and as good within the interval: {rules.words[name]} (difference {gain.estimate:+.3f}, 95 % interval "
+        f"Simpler and as good within the interval: {named[name]} (difference {gain.estimate:+.3f}, 95 % interval "
         f"{gain.low:+.3f} to {gain.high:+.3f})."
         for name, gain in judgement.as_good().items()
     ]
