@@ -9,7 +9,15 @@ from string import Formatter
 
 import pyarrow as pa
 
-from ..language.declarations import Block, EveryAttribute, Feature, FeatureColumn, ForTopValues, Measure
+from ..language.declarations import (
+    Block,
+    EveryAttribute,
+    Feature,
+    FeatureColumn,
+    ForTopValues,
+    Measure,
+    MissingShare,
+)
 from .blocks import BLOCKS
 from .spelled import describe
 
@@ -44,7 +52,7 @@ def columns_of_block(block: Block) -> list[FeatureColumn]:
     columns = []
     for feature in (feature for group in block.groups for feature in group.features):
         what = feature.what
-        if isinstance(what, EveryAttribute):
+        if isinstance(what, EveryAttribute | MissingShare):
             continue
         if isinstance(what, ForTopValues):
             columns += [describe(block.name, _of_x(feature), window) for window in what.measure.last]
@@ -52,6 +60,7 @@ def columns_of_block(block: Block) -> list[FeatureColumn]:
             assert isinstance(what, Measure), f"{block.name}.{feature.name} is no measure over events"
             columns += [describe(block.name, feature, window) for window in what.last]
     plain = [*(feature for fitted in block.fitted for feature in fitted.features), *block.derived]
+    plain = [_of_x(feature) if "{value}" in feature.name else feature for feature in plain]
     return columns + [describe(block.name, feature, None) for feature in plain]
 
 

@@ -23,6 +23,7 @@ from ..language.declarations import (
     ForTopValues,
     Group,
     Measure,
+    MissingShare,
     Ratio,
 )
 from ..language.guards import refuse_foresight
@@ -36,11 +37,15 @@ _OF_ROWS = ("cutoff", "window_end", "target", "worth", "__row")
 
 @dataclass(frozen=True)
 class AttributeTable:
-    """Columns of a table with one row a key, that become features: pairs of a column and the feature's name."""
+    """Columns of a table with one row a key, that become features: pairs of a column and the feature's name.
+
+    `missing` is the name of the feature that tells the share of them that are missing; empty where there is none.
+    """
 
     table: str
     key: tuple[str, ...]
     columns: tuple[tuple[str, str], ...]
+    missing: str = ""
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,7 @@ class _Draft:
     columns: dict[str, FeatureColumn] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
+    spelled: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # name with {value}: its parts and values
 
     def add_columns(self, block: str, feature: Feature, windows: Sequence[int | None]) -> None:
         for window in windows:
@@ -180,6 +186,9 @@ def _add_group(draft: _Draft, block: str, group: Group) -> None:
         if isinstance(feature.what, EveryAttribute):
             _add_attributes(draft, block, group, feature)
             continue
+        if isinstance(feature.what, MissingShare):
+            _add_missing_share(draft, block, group, feature)
+            continue
         for spelled in _spelled_out(draft, block, group, feature):
             assert isinstance(spelled.what, Measure)
             absent = sorted(columns_of(spelled.what) - set(table))
@@ -198,7 +207,11 @@ def _lacking(draft: _Draft, group: Group, table: Mapping[str, str]) -> str | Non
     for key in group.key:
         if key not in table and key not in through:
             return f"{origin_of(group.table)} has no {key}"
-    wanted = [] if all(isinstance(feature.what, EveryAttribute) for feature in group.features) else [group.table]
+    wanted = (
+        []
+        if all(isinstance(feature.what, EveryAttribute | MissingShare) for feature in group.features)
+        else [group.table]
+    )
     time = "known_at" if group.planned else "at"
     needed = [(name, time) for name in wanted]
     if group.through:
@@ -225,6 +238,9 @@ def _spelled_out(draft: _Draft, block: str, group: Group, feature: Feature) -> I
         for slug in slugs(value):
             spelled = for_value(feature, value, slug, replace(what.measure, where=where))
             if all(draft.is_free(column_name(spelled, window)) for window in what.measure.last):
+                for window in what.measure.last:
+                    unfilled = column_name(replace(feature, name=feature.name.replace("{value}", "\0")), window)
+                    draft.spelled.setdefault(unfilled.replace("\0", "{value}"), []).append((slug, value))
                 yield spelled
                 break
 
@@ -242,6 +258,14 @@ def _add_attributes(draft: _Draft, block: str, group: Group, feature: Feature) -
         draft.attribute_tables.append(AttributeTable(group.table, group.key, tuple(pairs)))
 
 
+def _add_missing_share(draft: _Draft, block: str, group: Group, feature: Feature) -> None:
+    """Beside the attributes of the same table and key, where there are some."""
+    for position, table in enumerate(draft.attribute_tables):
+        if (table.table, table.key) == (group.table, group.key) and feature.name not in draft.excluded:
+            draft.attribute_tables[position] = replace(table, missing=feature.name)
+            draft.add_columns(block, feature, (None,))
+
+
 def _add_fitted(draft: _Draft, block: str, fitted: Fitted) -> None:
     for table, columns in fitted.needs:
         absent = sorted(set(columns) - set(draft.tables.get(table, {})))
@@ -255,6 +279,11 @@ def _add_fitted(draft: _Draft, block: str, fitted: Fitted) -> None:
 
 def _add_derived(draft: _Draft, block: Block, feature: Feature) -> None:
     match feature.what:
+        case Ratio(numerator, denominator) if "{value}" in numerator:
+            for slug, value in draft.spelled.get(numerator, ()):
+                spelled = for_value(feature, value, slug, Ratio(numerator.replace("{value}", slug), denominator))
+                _add_derived(draft, block, spelled)
+            return
         case Ratio(numerator, denominator):
             absent = [name for name in (numerator, denominator) if name not in draft.columns]
         case DaysBetween(start, end):

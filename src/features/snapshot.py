@@ -36,7 +36,7 @@ from ..language.declarations import (
     Requirement,
     Visible,
 )
-from ..language.expressions import days, equal, ratio
+from ..language.expressions import days, equal, missing_share, ratio
 from ..language.formulation import Formulation, PlannedPart, plan_group
 from ..language.guards import refuse_foresight
 from ..language.moments import SPINE, Moment, PerRow, Shared, shift, with_edges
@@ -306,6 +306,9 @@ def _join_attributes(query: exp.Select, attributes: AttributeTable, alias: str, 
     for column, name in attributes.columns:
         value = attribute_in_sight(exp.column(column, alias, quoted=True), types[column])
         query = query.select(exp.alias_(value, name, quoted=True), copy=False)
+    if attributes.missing:
+        share = missing_share([exp.column(column, alias, quoted=True) for column, _ in attributes.columns])
+        query = query.select(exp.alias_(share, attributes.missing, quoted=True), copy=False)
     return query
 
 

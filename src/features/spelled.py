@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import count
 
-from ..language.declarations import Feature, FeatureColumn, Measure
+from ..language.declarations import Feature, FeatureColumn, Measure, Ratio
 from ..language.expressions import is_number, is_time
 from ..language.parts import column_name
 
@@ -27,7 +27,7 @@ def describe(block: str, feature: Feature, window: int | None) -> FeatureColumn:
     )
 
 
-def for_value(feature: Feature, value: str, slug: str, what: Measure | None) -> Feature:
+def for_value(feature: Feature, value: str, slug: str, what: Measure | Ratio | None) -> Feature:
     """A feature with `{value}` filled in; the value's own braces stay text in the words."""
     literal = value.replace("{", "{{").replace("}", "}}")
     words = feature.words.replace("{{value}}", "\0").replace("{value}", literal).replace("{{typical}}", "{typical}")

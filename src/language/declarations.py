@@ -300,7 +300,10 @@ class DaysUntil(Measure):
 # ------------------------------------------------------------------------------------------- from column to column
 @dataclass(frozen=True)
 class Ratio:
-    """One feature over another; missing where the divisor is zero or missing."""
+    """One feature over another; missing where the divisor is zero or missing.
+
+    With `{value}` in the numerator's name and the feature's, there is one for each value of a `ForTopValues`.
+    """
 
     numerator: str
     denominator: str
@@ -327,6 +330,11 @@ class EveryAttribute:
 
 
 @dataclass(frozen=True)
+class MissingShare:
+    """Share of the attributes of a table, those that became features, that are missing; 1 for a key without a row."""
+
+
+@dataclass(frozen=True)
 class ForTopValues:
     """One measure for each of the most common values of a column.
 
@@ -339,7 +347,7 @@ class ForTopValues:
     top: int
 
 
-Declaration = Measure | Ratio | DaysBetween | Attribute | EveryAttribute | ForTopValues
+Declaration = Measure | Ratio | DaysBetween | Attribute | EveryAttribute | MissingShare | ForTopValues
 Kind = Literal["number", "category"]
 
 

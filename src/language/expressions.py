@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from functools import reduce
 
 from sqlglot import exp
 
@@ -127,3 +128,12 @@ def seconds(earlier: exp.Expression, later: exp.Expression) -> exp.Expression:
     """Whole seconds between two timestamps, as an integer: their sums are exact."""
     difference = exp.paren(exp.Sub(this=micros(later), expression=micros(earlier)))
     return exp.IntDiv(this=difference, expression=exp.Literal.number(1_000_000))
+
+
+def missing_share(values: Sequence[exp.Expression]) -> exp.Expression:
+    """The share of the values that are missing."""
+    absent = [
+        exp.Case(ifs=[exp.If(this=exp.Is(this=value, expression=exp.Null()), true=ONE.copy())], default=ZERO.copy())
+        for value in values
+    ]
+    return ratio(exp.paren(reduce(lambda a, b: exp.Add(this=a, expression=b), absent)), exp.Literal.number(len(values)))

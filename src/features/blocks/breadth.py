@@ -109,6 +109,14 @@ BLOCK = Block(
             words="bought {products_30d} different products in the last 30 days and {products_90d} in the last 90",
         ),
         Feature(
+            "share_of_tier_{value}",
+            Ratio("spend_on_tier_{value}_90d", "spend_90d"),
+            definition="share of the tier {value} (own brand, say) in the spending of the last 90 days",
+            unit="share",
+            family="what he buys",
+            words="the tier {value} took {{value}} of spending in the last 90 days; typically {{typical}}",
+        ),
+        Feature(
             "newness",
             Ratio("new_products_30d", "products_30d"),
             definition="share of the products of the last 30 days that the customer had never bought before",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...language.declarations import Block, DaysSinceLast, EveryAttribute, Feature, Group
+from ...language.declarations import Block, DaysSinceLast, EveryAttribute, Feature, Group, MissingShare
 
 BLOCK = Block(
     "profile",
@@ -17,6 +17,14 @@ BLOCK = Block(
                     definition="{value}, as stored with the customer",
                     family="who he is",
                     words="{value}: {{value}}",
+                ),
+                Feature(
+                    "profile_missing",
+                    MissingShare(),
+                    definition="share of what could be stored with the customer that is not known",
+                    unit="share",
+                    family="who he is",
+                    words="{value} of what could be known of him is not known; typically {typical}",
                 ),
             ),
         ),
