@@ -127,7 +127,7 @@ def _summary(trained: Trained, report: ScoreReport, page: Path, folder: Path) ->
         "dropped_features": trained.fitted.diet.dropped,
         "alarms": [alarm.as_dict() for alarm in trained.alarms],
         "windows": [asdict(facts) for facts in trained.material.facts()],
-        "left_out": list(trained.material.snapshots.plan.left_out),
+        "left_out": [*trained.material.left_out_words(), *trained.material.snapshots.plan.left_out],
         "run_id": trained.run_id,
         "model_name": trained.registered.name,
         "model_version": trained.registered.version,

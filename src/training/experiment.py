@@ -81,6 +81,8 @@ def train(
     with start_run(data.config, name, fingerprint=data.fingerprint) as run:
         say("building the training rows")
         material = Material(data, name, config, seed=seed)
+        for text in material.left_out_words():
+            say(text)
         check_attributes(data, material.task)
         run.log_params({"config": data.config.resolved(), "seed": seed})
         run.log_dict(data.config.resolved(), CONFIG_FILE)

@@ -53,6 +53,7 @@ class Material:
             raise ModelError(f"{name} is put together from what is known, not trained; `rapport run` draws it up")
         _check_tables(self.task, data)
         self.zone = data.config.zone
+        self._outside: dict[str, list[str]] = {}
         if self.task.is_planned:
             self.windows, self.snapshots, self.spines, self.purged = self._planned()
         else:
@@ -78,10 +79,11 @@ class Material:
         plans = finder.planned(datetime(1, 1, 1), self.data.observed_until, with_target=True)
         begun = plans.filter(pc.greater(plans["cutoff"], _moment(self.data.first_event)))
         rows = begun.filter(pc.less_equal(begun["window_end"], _moment(self.data.observed_until)))
-        left_out = {
-            "begun before the data": plans.num_rows - begun.num_rows,
-            "ending after the data": begun.num_rows - rows.num_rows,
-        }
+        late = begun.filter(pc.greater(begun["window_end"], _moment(self.data.observed_until)))
+        early = plans.filter(pc.less_equal(plans["cutoff"], _moment(self.data.first_event)))
+        outside = {"begun before the data": early, "ending after the data": late}
+        left_out = {name: found.num_rows for name, found in outside.items()}
+        self._outside = {name: self._campaigns(found) for name, found in outside.items() if found.num_rows}
         if rows.num_rows == 0:
             raise DataError(f"{self.task.name}: no campaign began and ended within the data; there is nothing to learn")
         if self.config.split is None:
@@ -91,6 +93,17 @@ class Material:
         assigned = assign(windows, self.zone, rows["cutoff"], rows["window_end"])
         spines = {name: rows.filter(pa.array(chosen)) for name, chosen in assigned.rows.items()}
         return windows, self._snapshots(windows), spines, {**assigned.purged, **left_out}
+
+    def _campaigns(self, rows: pa.Table) -> list[str]:
+        names = pc.unique(rows[self.task.keys[1]]).to_pylist()
+        return sorted(map(str, names), key=lambda name: (len(name), name))
+
+    def left_out_words(self) -> tuple[str, ...]:
+        """A sentence for each kind of campaign that neither trains nor tests: which, how many rows, and why."""
+        return tuple(
+            f"Campaign{'s' * (len(names) > 1)} {', '.join(names)} left out, {self.purged[why]:,} rows: {why}."
+            for why, names in self._outside.items()
+        )
 
     def _snapshots(self, windows: Windows) -> Snapshots:
         return Snapshots(

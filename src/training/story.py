@@ -203,8 +203,7 @@ def _limits(trained: Trained) -> tuple[str, ...]:
             "Intervals hold for these campaigns; another campaign may differ. Within campaigns the AUC is "
             f"{within:.3f}; with all other campaigns to learn from it would be {left_out_auc:.3f}."
         )
-    left_out = {name: n for name, n in material.purged.items() if n and name not in material.spines}
-    limits += [f"{n} rows of campaigns {name} are left out." for name, n in left_out.items()]
+    limits += material.left_out_words()
     limits += _left_out(material.snapshots.plan.left_out)
     if trained.fitted.diet.dropped:
         limits.append(f"{trained.fitted.diet.text}. They are left out.")

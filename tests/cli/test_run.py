@@ -36,6 +36,19 @@ def test_models_learn_what_the_shop_hides(shop: Shop) -> None:
         assert low > -0.1, name
 
 
+def test_campaigns_that_cannot_be_used_are_left_out_and_said_to_be(shop: Shop) -> None:
+    task = summary_of(shop)["tasks"]["conversion"]
+    (said,) = (text for text in task["left_out"] if text.startswith("Campaign"))
+    assert said.startswith("Campaign 11 left out, ")
+    assert said.endswith(" rows: ending after the data.")
+    page = Path(task["review"]).read_text()
+    assert said in page
+    assert "Intervals hold for these campaigns" in page
+    assert {"test.roc_auc_within", "baseline.test.roc_auc_within", "leave_one_out.roc_auc_within"} <= set(
+        task["metrics"]
+    )
+
+
 @pytest.mark.parametrize(("task", "keys"), [("churn", ["entity_id"]), ("conversion", ["entity_id", "campaign_id"])])
 def test_scores_have_the_contracts_columns_and_one_row_a_key(shop: Shop, task: str, keys: list[str]) -> None:
     folder = Path(summary_of(shop)["tasks"][task]["scores"])
