@@ -108,9 +108,10 @@ class Snapshots:
     # ------------------------------------------------------------------------------ who
     def population(self, cutoffs: Sequence[datetime], *, with_target: bool) -> pa.Table:
         """The eligible keys at each cutoff, sorted, with `cutoff`, `window_end` and, if asked for, what came of it."""
-        moments = [Shared(cutoff, self.zone) for cutoff in cutoffs or [self.data.observed_until]]
-        spines = [self._eligible(self._universe(moment.cutoff), moment, with_target) for moment in moments]
-        return self._ordered(pa.concat_tables(spines if cutoffs else [spines[0].slice(0, 0)]))
+        moments = [Shared(cutoff, self.zone) for cutoff in sorted(cutoffs) or [self.data.observed_until]]
+        # Each cutoff by itself: to sort them all together would hold every row twice.
+        spines = [self._ordered(self._eligible(self._universe(m.cutoff), m, with_target)) for m in moments]
+        return pa.concat_tables(spines if cutoffs else [spines[0].slice(0, 0)])
 
     def planned(self, first: datetime, last: datetime, *, with_target: bool) -> pa.Table:
         """The population of a task over plans: those that begin in [first, last], each at its own cutoff."""
