@@ -8,11 +8,14 @@ import numpy as np
 import pyarrow as pa
 
 from ..tasks.base import Task
+from .candidates import UNION, candidate_recall
 from .judge import lists_of
 from .material import Floats, target_of
 from .metrics import brier_parts, coverage_at_k, diversity_at_k, expected_maximum_profit, margin_at_k, maximum_profit
 
 LIST = 10
+SHORT_LIST = 20
+NO_SOURCES = ("prior:rank", "logistic:rank")
 
 
 def extras(task: Task, rows: pa.Table, rule: str) -> dict[str, float]:
@@ -37,6 +40,8 @@ def extras(task: Task, rows: pa.Table, rule: str) -> dict[str, float]:
             found |= _variety(prefix, task, rows, score)
         if task.ranks_within and "margin" in rows.column_names:
             found |= _margin(prefix, task, rows, target, score)
+    if task.ranks_within:
+        found |= _candidates(task, rows, target)
     return {name: value for name, value in found.items() if math.isfinite(value)}
 
 
@@ -48,6 +53,15 @@ def _profit(prefix: str, target: Floats, score: Floats) -> dict[str, float]:
         f"{prefix}.empc": expected.profit,
         f"{prefix}.empc_share": expected.share,
     }
+
+
+def _candidates(task: Task, rows: pa.Table, target: Floats) -> dict[str, float]:
+    """What short lists of each rule would catch of what was bought, and how much of all rows they are."""
+    named = [name for name in rows.column_names if name.endswith(":rank") and name not in NO_SOURCES]
+    sources = {name.removesuffix(":rank"): np.asarray(rows[name].to_numpy(), np.float64) for name in named}
+    caught = candidate_recall(target, sources, lists_of(task, rows), SHORT_LIST)
+    found = {f"candidates.test.{name}.recall_at_{SHORT_LIST}": share for name, (share, _) in caught.items()}
+    return found | {f"candidates.test.{UNION}.share_of_rows": caught[UNION][1]}
 
 
 def _margin(prefix: str, task: Task, rows: pa.Table, target: Floats, score: Floats) -> dict[str, float]:

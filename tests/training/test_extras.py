@@ -51,6 +51,7 @@ def test_offers_have_coverage_and_diversity():
     assert found["baseline.test.diversity_at_10"] == 0.0
     assert "test.empc" not in found
     assert "test.margin_at_10" not in found
+    assert found["candidates.test.by.recall_at_20"] == found["candidates.test.all.recall_at_20"] == 1.0
 
 
 def test_the_margin_of_lists_ranked_by_score_and_by_margin():
