@@ -321,6 +321,57 @@ class ScoringConfig(Frozen):
     sinks: tuple[str, ...] = ()
 
 
+class ActionConfig(Frozen):
+    """Something that can be done for a customer, and what that is worth.
+
+    `task` feeds it with scores. The value is lever x score x worth - cost: `lever` is the share of the outcomes that
+    the action brings about (or, for churn and risk, prevents), `worth` an amount of money or the column of a task's
+    scores that holds one (`value.expected_worth`). Only scores in [`least_score`, `most_score`] are eligible. A
+    `mandatory` action is given to everyone eligible before anything else, and its cost is shown.
+    """
+
+    task: Name
+    direction: Literal["more", "longer", "deeper"]
+    channel: Name
+    cost: Annotated[float, Field(ge=0)] = 0.0
+    lever: Share = 1.0
+    worth: Annotated[float, Field(ge=0)] | Annotated[str, Field(pattern=r"^[a-z_]+\.[a-z_0-9]+$")] = 1.0
+    least_score: float = 0.0
+    most_score: float | None = None
+    mandatory: bool = False
+
+
+class ContactPolicy(Frozen):
+    """At most so many contacts of a customer in so many days, those of the past among them."""
+
+    most: PositiveInt = 2
+    within_days: PositiveInt = 30
+
+
+class PlanConfig(Frozen):
+    """What to do for whom: actions, money, places in the channels, and whom to leave to chance.
+
+    `budgets` limits the money of a direction, `channels` the number of contacts of a channel. The share `holdout` of
+    customers gets nothing, at random, so that what a plan brings can be measured.
+    """
+
+    actions: dict[Name, ActionConfig]
+    budget: Annotated[float, Field(ge=0)] | None = None
+    budgets: dict[Literal["more", "longer", "deeper"], Annotated[float, Field(ge=0)]] = {}
+    channels: dict[Name, Annotated[int, Field(ge=0)]] = {}
+    contact_policy: ContactPolicy = ContactPolicy()
+    holdout: Share = 0.05
+
+    @model_validator(mode="after")
+    def _something_to_do(self) -> PlanConfig:
+        if not self.actions:
+            raise ValueError("a plan needs at least one action")
+        unused = sorted(set(self.channels) - {action.channel for action in self.actions.values()})
+        if unused:
+            raise ValueError(f"no action uses the channel '{unused[0]}'")
+        return self
+
+
 class SparkConfig(Frozen):
     """Where Spark runs: `master` (default: that of spark-submit, else this machine), and options of its own."""
 
@@ -357,6 +408,7 @@ class Config(Frozen):
     tasks: TasksConfig = TasksConfig()
     fairness: tuple[str, ...] = Field((), description="attributes of customers by which every model is looked at")
     scoring: ScoringConfig = ScoringConfig()
+    plan: PlanConfig | None = None
     engine: Literal["duckdb", "spark"] = Field("duckdb", description="what computes features")
     spark: SparkConfig = SparkConfig()
     memory_limit: str = "4GB"

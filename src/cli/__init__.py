@@ -18,6 +18,7 @@ __all__ = [
     "look_commands",
     "main",
     "model_commands",
+    "plan_commands",
     "review_commands",
     "score_commands",
     "trust_commands",
