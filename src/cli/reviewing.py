@@ -41,7 +41,8 @@ def stored_review(config: Config, name: str, which: str) -> Review:
     if tags.get("review") in ("approved", "rejected"):
         state: Any = tags["review"]
         note, page = tags.get("review.note", ""), tags.get("review.page_sha256", "")
-        decision = Decision(state, tags["review.by"], tags["review.at"], note, page)
+        at = f"{datetime.fromisoformat(tags['review.at']).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
+        decision = Decision(state, tags["review.by"], at, note, page)
         review = review.with_decision(decision)
     return replace(review, provenance=replace(review.provenance, version=str(found.version)))
 

@@ -130,9 +130,9 @@ def together_picture(
     effect = 2 * np.asarray(interaction, dtype=float)
     figure = picture_drivers.together(values[:, first], values[:, second], effect, spoken(a), spoken(b))
     pair, size = f"“{spoken(a)}” and “{_lower(spoken(b))}”", float(np.abs(effect).mean())
-    headline = f"{pair} work together" if size >= TOGETHER else f"No pair works together much; most do {pair}"
+    headline = "Two features work together" if size >= TOGETHER else "No two features work together much"
     words = (
-        f"The effect of the one depends on the other. Read: dots above the line are rows where the two together raise "
+        f"The strongest pair: {pair}. Where the effect of the one depends on the other, dots leave the line. Read: dots above the line are rows where the two together raise "
         f"the score by more than each alone would say, dots below by less; mean size {size:.2f} in "
         f"log-odds. The colour is the value of “{_lower(spoken(b))}”."
     )

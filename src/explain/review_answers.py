@@ -63,7 +63,8 @@ def verdict(review: Review) -> Verdict:
 
 
 def _note(review: Review) -> tuple[str, ...]:
-    return (f"Note: {review.decision.note}",) if review.decision is not None and review.decision.note else ()
+    note = review.decision.note.strip() if review.decision is not None else ""
+    return (f"Note: {note}{'' if note.endswith(('.', '!', '?')) else '.'}",) if note else ()
 
 
 def _counted(number_of: int, noun: str) -> str:
@@ -98,6 +99,9 @@ COHORT_WORDS = {
 }
 
 
+NAMED = ("worse", "maybe worse", "unclear")  # states whose groups are named
+
+
 def cohorts_in_words(cohorts: Sequence[Cohort]) -> str:
     """For whom it is worse, as one or two sentences; empty where no groups were looked at."""
     if not cohorts:
@@ -108,7 +112,7 @@ def cohorts_in_words(cohorts: Sequence[Cohort]) -> str:
     parts = []
     for state, names in named.items():
         if names:
-            listed = f" ({joined(names)})" if "worse" in state and len(names) <= 4 else ""
+            listed = f" ({joined(names)})" if state in NAMED and len(names) <= 4 else ""
             parts.append(f"{COHORT_WORDS[state]} for {len(names)}{listed}")
     looked = "1 group was" if len(cohorts) == 1 else f"{len(cohorts)} groups were"
     return f"{looked} looked at. The model is {'; '.join(parts)}."

@@ -80,6 +80,11 @@ METRICS = {
         "Share of the ten offers that the {entity} then bought.",
         "precision at 10",
     ),
+    "hit_rate_at_10": MetricWords(
+        "Lists with a hit",
+        "Share of lists of ten in which at least one offer was bought, among {entities} who bought any.",
+        "hit rate at 10",
+    ),
     "ndcg_at_10": MetricWords(
         "Order of the first ten",
         "As the quality of the first ten, but a right offer loses less by standing later.",

@@ -52,8 +52,12 @@ def fairness(
     found = []
     for attribute in attributes:
         groups = len(attribute.names)
-        by_entity = np.stack(
-            [np.bincount(entity * groups + attribute.code, column, number * groups) for column in values.T], axis=1
+        by_entity: Floats = np.stack(
+            [
+                np.bincount(entity * groups + attribute.code, column, number * groups).astype(np.float64)
+                for column in values.T
+            ],
+            axis=1,
         ).reshape(number, groups, -1)
         drawn = np.concatenate(
             [np.einsum("re,egc->rgc", often, by_entity, optimize=True) for often in draws(number, REPLICATES, 1, seed)]
@@ -70,7 +74,9 @@ def fairness(
                     positives,
                     promised=float(happened + exact[code, _OVER] / max(rows, 1)),
                     happened=happened,
-                    figures=_figures(exact, drawn, code) if min(positives, rows - positives) >= FEWEST else (),
+                    figures=_figures(exact, drawn, by_entity, code)
+                    if min(positives, rows - positives) >= FEWEST
+                    else (),
                 )
             )
     return tuple(found)
@@ -95,7 +101,8 @@ def _highest(probability: Floats) -> Floats:
     return (above if nearer else with_edge).astype(np.float64)
 
 
-def _figures(exact: Floats, drawn: Floats, code: int) -> tuple[Figure, ...]:
+def _figures(exact: Floats, drawn: Floats, by_entity: Floats, code: int) -> tuple[Figure, ...]:
+    """The figures of one group, from sums `exact` (g, c), `drawn` (replicates, g, c) and `by_entity` (e, g, c)."""
     figures = []
     others = exact.sum(axis=0) - exact[code]
     others_drawn = drawn.sum(axis=1) - drawn[:, code]
@@ -106,10 +113,22 @@ def _figures(exact: Floats, drawn: Floats, code: int) -> tuple[Figure, ...]:
         gaps = around - _over(others_drawn[:, top], others_drawn[:, below])
         low, high = _band(around)
         gap_low, gap_high = _band(gaps)
+        if name != "overstated" and value in (0, 1) and gap_low is not None and gap_high is not None:
+            slack = _unseen(int((by_entity[:, code, below] > 0).sum()))
+            low, high = (0.0, slack) if value == 0 else (1 - slack, 1.0)
+            gap_low, gap_high = (gap_low, gap_high + slack) if value == 0 else (gap_low - slack, gap_high)
         known = np.isfinite(rest) and gap_low is not None
         gap = {"gap": float(value - rest), "gap_low": gap_low, "gap_high": gap_high} if known else {}
         figures.append(Figure(name, float(value), low, high, **gap))
     return tuple(figures)
+
+
+def _unseen(n: int) -> float:
+    """The largest share of which nothing is seen among n entities, once in 40 times (Clopper & Pearson 1934).
+
+    Where none or all are counted, every bootstrap sample says the same: its interval would have no width.
+    """
+    return float(1 - 0.025 ** (1 / max(n, 1)))
 
 
 def _over(top: Any, below: Any) -> npt.NDArray[np.float64]:

@@ -98,7 +98,7 @@ def tell(trained: Trained) -> Review:
         customers=sample_customers(trained),
         scored=pc.count_distinct(trained.tested[task.entity]).as_py(),
         scored_per=task.keys[1].removesuffix("_id") if len(task.keys) > 1 else "",
-        checklist=_checklist(trained),
+        checklist=_checklist(trained, fair=bool(attributes)),
         next_scoring=_next_scoring(task),
         provenance=Provenance(
             model_name=trained.registered.name or "",
@@ -222,7 +222,7 @@ def as_good_words(judgement: Judgement, rules: Rules) -> list[str]:
     ]
 
 
-def _checklist(trained: Trained) -> tuple[Check, ...]:
+def _checklist(trained: Trained, *, fair: bool) -> tuple[Check, ...]:
     judgement = trained.judgement
     gain = judgement.grade.gain
     return (
@@ -241,6 +241,7 @@ def _checklist(trained: Trained) -> tuple[Check, ...]:
         Check("Is it free of suspected leaks?", not any(a.stops for a in trained.alarms), _said(trained.alarms)),
         Check("Is its strongest reason one that you would expect?"),
         Check("May these attributes of people be used for this purpose?"),
+        Check("Are groups of people treated in a way that you accept?", None, "See “Is it fair?”" if fair else ""),
     )
 
 

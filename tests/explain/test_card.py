@@ -15,6 +15,7 @@ def test_the_card_has_every_section_and_its_numbers(fake_review):
         "Data",
         "Quality against the rule",
         "Calibration",
+        "Stability over time",
         "What drives it",
         "Where it is weak",
         "Decision",

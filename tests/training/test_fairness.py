@@ -57,6 +57,16 @@ def test_the_figures_are_those_of_the_counts() -> None:
     assert spreads(groups)["fairness.sex.found_spread"] == 0.75
 
 
+def test_a_share_of_none_has_an_interval_too() -> None:
+    code, target = np.repeat([0, 1], 60), np.tile(np.repeat([1.0, 0.0], 30), 2)
+    probability = np.where(code == 0, 0.5 + target / 10, 0.1)
+    groups = fairness([Grouped("g", ("a", "b"), code)], probability, target, np.arange(120))
+    found = next(figure for figure in groups[1].figures if figure.name == "found")
+    assert found.value == found.low == 0
+    assert found.high == pytest.approx(1 - 0.025 ** (1 / 30))
+    assert found.gap_high > found.gap
+
+
 def test_equal_groups_differ_beyond_chance_as_rarely_as_promised() -> None:
     beyond, count = 0, 0
     for seed in range(25):
