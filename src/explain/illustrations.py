@@ -132,8 +132,9 @@ def together_picture(
     pair, size = f"“{spoken(a)}” and “{_lower(spoken(b))}”", float(np.abs(effect).mean())
     headline = "Two features work together" if size >= TOGETHER else "No two features work together much"
     words = (
-        f"The strongest pair: {pair}. Where the effect of the one depends on the other, dots leave the line. Read: dots above the line are rows where the two together raise "
-        f"the score by more than each alone would say, dots below by less; mean size {size:.2f} in "
+        f"The strongest pair: {pair}. Where the effect of the one depends on the other, dots leave the line. Read: "
+        "dots above the line are rows where the two together raise the score by more than each alone would say, dots "
+        f"below by less; mean size {size:.2f} in "
         f"log-odds. The colour is the value of “{_lower(spoken(b))}”."
     )
     return Picture("together", to_svg(figure), headline, f"{headline}. {words}", words)
