@@ -6,6 +6,7 @@ from . import (
     data_commands,
     look_commands,
     model_commands,
+    plan_commands,
     review_commands,
     score_commands,
     trust_commands,
