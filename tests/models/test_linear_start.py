@@ -12,6 +12,7 @@ import pytest
 from rapport.config import LearnerConfig
 from rapport.errors import ModelError
 from rapport.explain.contributions import explainer
+from rapport.explain.plain_trees import top_of
 from rapport.language.declarations import FeatureColumn
 from rapport.models.classifier import START, BoostedClassifier
 from rapport.models.linear_start import LinearStart, Term
@@ -106,3 +107,11 @@ def test_a_folder_without_its_start_is_refused(started: tuple[BoostedClassifier,
     (tmp_path / START).unlink()
     with pytest.raises(ModelError, match=START):
         BoostedClassifier.load(tmp_path)
+
+
+def test_reasons_that_do_not_add_up_are_refused() -> None:
+    contributions = np.array([[0.5, -0.25, 1.0], [0.1, 0.2, 1.0]])
+    score = contributions.sum(axis=1)
+    assert top_of(contributions, score, np.array([0, 1]), 1).group[:, 0].tolist() == [0, 1]
+    with pytest.raises(ModelError, match="do not add up"):
+        top_of(contributions, score + np.array([0.0, 1e-6]), np.array([0, 1]), 1)
