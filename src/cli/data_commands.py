@@ -32,6 +32,14 @@ def check(config_path: Path, as_json: bool) -> None:
 @CONFIG
 @TASK
 @click.option("--describe", is_flag=True, help="Print the dictionary of features and build nothing.")
+@click.option(
+    "--explain",
+    "explained",
+    type=click.Choice(["plan", "sql"]),
+    is_flag=False,
+    flag_value="plan",
+    help="Print how the features are computed, and build nothing: `plan` (default) or `sql`.",
+)
 @click.option("--cutoffs", multiple=True, type=DAY, help="Local dates; default: those of the split.")
 @click.option("--out", type=click.Path(path_type=Path), help="Folder of the Parquet files.")
 @ENGINE
@@ -40,6 +48,7 @@ def features(
     config_path: Path,
     task: str,
     describe: bool,
+    explained: str | None,
     cutoffs: tuple[datetime, ...],
     out: Path | None,
     engine: str | None,
@@ -53,6 +62,11 @@ def features(
         columns = inspect.dictionary(config, task, console)
         console.result({"features": [vars(column) for column in columns]}, inspect.as_dictionary_text(columns))
         return
-    profile, folder = inspect.write(config, task, [day.date() for day in cutoffs], out, console)
+    days = [day.date() for day in cutoffs]
+    if explained:
+        plan = inspect.explain(config, task, days, console)
+        console.result({"parts": plan}, inspect.as_plan_text(plan, with_sql=explained == "sql"))
+        return
+    profile, folder = inspect.write(config, task, days, out, console)
     console.result({"folder": str(folder), "features": profile}, inspect.as_profile_table(profile))
     console.note(f"written to {folder}")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from datetime import date
+from collections.abc import Mapping, Sequence
+from datetime import date, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from rich.text import Text
 
 from ..config import Config
 from ..data.ingest import open_dataset
+from ..features.explain import explain_snapshots
+from ..features.write import snapshot_name, write_snapshots
 from ..language.declarations import FeatureColumn
 from ..language.moments import midnight
 from ..scoring.profile import stability
@@ -39,22 +41,46 @@ def write(
         data = open_dataset(config, progress=console.say)
         material = Material(data, name, config.task(name), seed=config.seed)
         if cutoffs:
-            zone, snapshots = config.zone, material.snapshots
-            tables = {
-                f"cutoff={day}": snapshots.stored(snapshots.population([midnight(day, zone)], with_target=False))
-                for day in sorted(cutoffs)
-            }
+            files = _write_cutoffs(material, [midnight(day, config.zone) for day in sorted(cutoffs)], folder)
         else:
-            tables = {window: material.table(window) for window in material.spines}
-        folder.mkdir(parents=True, exist_ok=True)
-        for label, table in tables.items():
-            aside = folder / f".{label}.part"
-            pq.write_table(table, aside, compression="zstd")
-            aside.rename(folder / f"{label}.parquet")
-    first, *_, last = [*tables.values(), *tables.values()]
+            files = _write_tables({window: material.table(window) for window in material.spines}, folder)
+    first, last = (pq.read_table(file, partitioning=None) for file in (files[0], files[-1]))
     columns = material.snapshots.columns
     drift = stability(columns, first, last)
     return [_profile(column, first, last) | {"drift": round(drift[column.name], 4)} for column in columns], folder
+
+
+def _write_cutoffs(material: Material, cutoffs: Sequence[datetime], folder: Path) -> list[Path]:
+    """Small data by way of the project's cache; of large ones no more than a bucket is held at a time."""
+    snapshots = material.snapshots
+    if snapshots.data.buckets > 1:
+        return write_snapshots(snapshots, cutoffs, folder)
+    tables = {
+        snapshot_name(cutoff, snapshots.zone): snapshots.stored(snapshots.population([cutoff], with_target=False))
+        for cutoff in cutoffs
+    }
+    return _write_tables(tables, folder)
+
+
+def _write_tables(tables: Mapping[str, pa.Table], folder: Path) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    files = []
+    for label, table in tables.items():
+        aside = folder / f".{label}.part"
+        pq.write_table(table, aside, compression="zstd")
+        files.append(aside.rename(folder / f"{label}.parquet"))
+    return files
+
+
+def explain(config: Config, name: str, cutoffs: Sequence[date], console: Console) -> list[dict[str, Any]]:
+    """How the compiler computes the features at some cutoffs: a row for each part, with its queries."""
+    data = open_dataset(config, progress=console.say)
+    material = Material(data, name, config.task(name), seed=config.seed)
+    moments = sorted(midnight(day, config.zone) for day in cutoffs)
+    if not moments:  # those of the window that has most, which is what training builds at once
+        windows = [sorted(pc.unique(spine["cutoff"]).to_pylist()) for spine in material.spines.values()]
+        moments = max(windows, key=lambda cutoffs: len(list(cutoffs)))
+    return explain_snapshots(material.snapshots, moments)
 
 
 def _profile(column: FeatureColumn, first: pa.Table, last: pa.Table) -> dict[str, Any]:
@@ -89,6 +115,18 @@ def as_dictionary_text(columns: Sequence[FeatureColumn]) -> Table:
         unit = column.unit or column.kind
         cells = (column.name, column.block, column.family, unit, column.definition, column.words)
         table.add_row(*map(Text, cells))  # as it is: an attribute's name may look like markup
+    return table
+
+
+def as_plan_text(plan: Sequence[dict[str, Any]], with_sql: bool) -> Table | str:
+    """The plan as a table with a line a part, or its queries as they are sent to the engine."""
+    if with_sql:
+        return "\n\n".join(f"-- {row['part']}: {row['formulation']}\n{query};" for row in plan for query in row["sql"])
+    table = Table(title=f"{len(plan)} parts", title_justify="left")
+    for head in ("part", "reads", "columns", "formulation", "why"):
+        table.add_column(head, justify="right" if head == "columns" else "left", overflow="fold")
+    for row in plan:
+        table.add_row(row["part"], ", ".join(row["reads"]), str(len(row["columns"])), row["formulation"], row["why"])
     return table
 
 

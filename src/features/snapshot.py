@@ -34,6 +34,7 @@ from ..language.declarations import (
     Planned,
     Ratio,
     Requirement,
+    Seen,
     Visible,
 )
 from ..language.expressions import days, equal, missing_share, ratio
@@ -41,7 +42,7 @@ from ..language.formulation import Formulation, PlannedPart, plan_group
 from ..language.guards import refuse_foresight
 from ..language.moments import SPINE, Moment, PerRow, Shared, shift, with_edges
 from ..language.parts import Part, outputs
-from ..language.population import compile_plans, compile_spine, compile_universe
+from ..language.population import compile_first_seen, compile_plans, compile_spine, compile_universe
 from ..language.sight import Columns, attribute_in_sight, attributes_in_sight, edges_needed, valid_in_sight
 from ..tasks.base import Task
 from .blocks import BLOCKS
@@ -50,6 +51,7 @@ from .own import own_blocks
 from .plan import AttributeTable, FeaturePlan, Learned, plan_features, values_to_learn
 
 DAY = timedelta(days=1)
+_TIME = pa.timestamp("us")
 
 
 @dataclass(frozen=True)
@@ -108,9 +110,12 @@ class Snapshots:
     # ------------------------------------------------------------------------------ who
     def population(self, cutoffs: Sequence[datetime], *, with_target: bool) -> pa.Table:
         """The eligible keys at each cutoff, sorted, with `cutoff`, `window_end` and, if asked for, what came of it."""
-        moments = [Shared(cutoff, self.zone) for cutoff in sorted(cutoffs) or [self.data.observed_until]]
+        moments = sorted(cutoffs) or [self.data.observed_until]
         # Each cutoff by itself: to sort them all together would hold every row twice.
-        spines = [self._ordered(self._eligible(self._universe(m.cutoff), m, with_target)) for m in moments]
+        spines = [
+            self._ordered(self._eligible(universe, Shared(cutoff, self.zone), with_target))
+            for cutoff, universe in zip(moments, self._universes(moments), strict=True)
+        ]
         return pa.concat_tables(spines if cutoffs else [spines[0].slice(0, 0)])
 
     def planned(self, first: datetime, last: datetime, *, with_target: bool) -> pa.Table:
@@ -131,12 +136,21 @@ class Snapshots:
         assert isinstance(universe, Planned)
         return universe
 
-    def _universe(self, cutoff: datetime) -> pa.Table:
+    def _universes(self, cutoffs: Sequence[datetime]) -> Iterator[pa.Table]:
+        """The keys of the universe at each cutoff, with the cutoff and the end of the target's window."""
         universe = self.task.population.universe
         assert not isinstance(universe, Planned)
-        spine = self.engine.arrow(compile_universe(universe, Shared(cutoff, self.zone), self.tables))
-        end = pa.scalar(shift(cutoff, self.task.horizon, self.zone), pa.timestamp("us"))
-        return spine.append_column("window_end", pa.repeat(end, spine.num_rows))
+        seen = None
+        if isinstance(universe, Seen) and len(cutoffs) > 1:  # one look at the events instead of one for each cutoff
+            seen = self.engine.arrow(compile_first_seen(universe, self.tables))
+        for cutoff in cutoffs:
+            if seen is None:
+                spine = self.engine.arrow(compile_universe(universe, Shared(cutoff, self.zone), self.tables))
+            else:
+                spine = seen.filter(pc.less_equal(seen["first_seen"], pa.scalar(cutoff, _TIME))).drop("first_seen")
+                spine = spine.append_column("cutoff", pa.repeat(pa.scalar(cutoff, _TIME), spine.num_rows))
+            end = pa.scalar(shift(cutoff, self.task.horizon, self.zone), _TIME)
+            yield spine.append_column("window_end", pa.repeat(end, spine.num_rows))
 
     def _eligible(self, spine: pa.Table, moment: Moment, with_target: bool) -> pa.Table:
         target = self.task.outcome if with_target else None
@@ -181,18 +195,28 @@ class Snapshots:
         """The spine with all features; rows keep their order."""
         spine = spine.append_column("__row", pa.array(np.arange(spine.num_rows)))
         cutoffs = sorted(pc.unique(spine["cutoff"]).to_pylist()) or [self.data.observed_until]
-        pieces = [spine.filter(pc.equal(spine["cutoff"], pa.scalar(c, pa.timestamp("us")))) for c in cutoffs]
-        moments = [Shared(cutoff, self.zone) for cutoff in cutoffs]
-        pieces = [self._with_fitted(piece, moment) for piece, moment in zip(pieces, moments, strict=True)]
         if self.task.is_planned and len(cutoffs) > 1:
+            pieces = [self._with_fitted(_rows_at(spine, c), Shared(c, self.zone)) for c in cutoffs]
             table = self._features_at(pa.concat_tables(pieces), PerRow())
         else:
-            with self._reduced(cutoffs) as parts:
-                made = [self._features_at(p, m, parts) for p, m in zip(pieces, moments, strict=True)]
-            table = pa.concat_tables(made)
-        table = table.sort_by("__row")
-        kept = [name for name in spine.column_names if name != "__row"]
-        return table.select([*kept, *(column.name for column in self.columns if column.name not in kept)])
+            table = pa.concat_tables(list(self._by_cutoff(spine, cutoffs)))
+        return self._in_order(table, [name for name in spine.column_names if name != "__row"])
+
+    def by_cutoff(self, spine: pa.Table, cutoffs: Sequence[datetime]) -> Iterator[pa.Table]:
+        """The rows of each cutoff with all features, one cutoff after the other; rows keep their order."""
+        numbered = spine.append_column("__row", pa.array(np.arange(spine.num_rows)))
+        for table in self._by_cutoff(numbered, cutoffs):
+            yield self._in_order(table, spine.column_names)
+
+    def _by_cutoff(self, spine: pa.Table, cutoffs: Sequence[datetime]) -> Iterator[pa.Table]:
+        with self._reduced(cutoffs) as planned:
+            for cutoff in cutoffs:
+                moment = Shared(cutoff, self.zone)
+                yield self._features_at(self._with_fitted(_rows_at(spine, cutoff), moment), moment, planned)
+
+    def _in_order(self, table: pa.Table, kept: Sequence[str]) -> pa.Table:
+        names = [*kept, *(column.name for column in self.columns if column.name not in kept)]
+        return table.sort_by("__row").select(names)
 
     def formulated(self, cutoffs: Sequence[datetime]) -> list[PlannedPart]:
         """How the columns of each group are computed for many cutoffs."""
@@ -278,6 +302,10 @@ class Snapshots:
             counted = counted.sort_by([("holders", "descending"), (what.of, "ascending")])
             learned[name] = tuple(str(value) for value in counted[what.of].slice(0, what.top).to_pylist())
         return learned
+
+
+def _rows_at(spine: pa.Table, cutoff: datetime) -> pa.Table:
+    return spine.filter(pc.equal(spine["cutoff"], pa.scalar(cutoff, _TIME)))
 
 
 def _chosen(task: Task, blocks: Sequence[str | Block] | None, own: Sequence[Block]) -> tuple[Block, ...]:

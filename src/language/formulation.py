@@ -39,7 +39,7 @@ from .declarations import (
     Visits,
 )
 from .expressions import conditions, predicates
-from .loop import loop_parts
+from .loop import loop_parts, part_of
 from .moments import PerRow, Shared
 from .parts import Output, Part, outputs
 from .pieces import Pieces
@@ -73,6 +73,13 @@ class PlannedPart:
     cutoffs: tuple[datetime, ...]
     zone: ZoneInfo
     columns: Columns
+
+    @property
+    def words(self) -> str:
+        """What is computed, in a few words."""
+        kinds = list(dict.fromkeys(part_of(member.measure)[0] for member in self.members))
+        what = f"values of {self.kind.column}" if self.kind.plan == "values" else ", ".join(kinds)
+        return f"{self.group.table} by {', '.join(self.group.key)}: {what}"
 
     @property
     def steps(self) -> tuple[Step, ...]:

@@ -15,7 +15,7 @@ from .compile import compile_measure, compile_requirement, holds
 from .declarations import Count, Group, Pairs, Planned, Requirement, Seen, Worth
 from .expressions import ZERO, equal, number, of_somebody
 from .moments import SPINE, Moment, PerRow, Shared, timestamp
-from .sight import Columns, Sight
+from .sight import Columns, Sight, source_of
 
 
 def compile_universe(universe: Seen | Pairs, moment: Shared, columns: Columns) -> exp.Select:
@@ -32,6 +32,16 @@ def compile_seen(seen: Seen, moment: Shared, columns: Columns) -> exp.Select:
     """The keys with an event in sight."""
     events = Sight(Group(seen.table, seen.key, ()), moment, columns).events([Count()], set())
     return exp.select(*seen.key).distinct().from_(events).where(*of_somebody(seen.key))
+
+
+def compile_first_seen(seen: Seen, columns: Columns) -> exp.Select:
+    """The keys with the moment `first_seen` from which on an event of theirs is in sight, whatever the cutoff."""
+    at, types = exp.column("at"), columns[seen.table]
+    known = exp.Coalesce(this=exp.column("known_at"), expressions=[at.copy()])
+    seen_at = exp.Greatest(this=at, expressions=[known]) if "known_at" in types else at
+    first = exp.alias_(exp.Min(this=seen_at), "first_seen")
+    source = source_of(Group(seen.table, seen.key, ()), columns)
+    return exp.select(*seen.key, first).from_(source).where(*of_somebody(seen.key)).group_by(*seen.key)
 
 
 def compile_plans(universe: Planned, first: datetime, last: datetime, as_of: datetime | None) -> exp.Select:

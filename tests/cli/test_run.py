@@ -159,3 +159,13 @@ def test_features_are_described_and_written(shop: Shop, rapport, tmp_path: Path)
     done = rapport("features", config, "churn", "--cutoffs", "2023-02-01", "--out", tmp_path / "f", cwd=home)
     assert done.returncode == 0, done.stderr
     assert "days_since_visit" in pq.read_table(tmp_path / "f/cutoff=2023-02-01.parquet").column_names
+    done = rapport("features", config, "churn", "--explain", "--json", cwd=home)
+    assert done.returncode == 0, done.stderr
+    parts = json.loads(done.stdout)["parts"]
+    assert {part["formulation"] for part in parts} >= {"segments"}
+    assert all(part["why"] and part["columns"] for part in parts)
+    assert any("spend_30d" in part["columns"] and part["reads"] == ["transactions"] for part in parts)
+    done = rapport("features", config, "churn", "--explain", "sql", "--cutoffs", "2023-02-01", cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert "SELECT" in done.stdout
+    assert "reduced_" not in done.stdout  # a single cutoff: the loop

@@ -1,0 +1,50 @@
+"""Snapshots as Parquet files, a bucket and a cutoff at a time, so that memory does not grow with the data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import ExitStack
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pyarrow.parquet as pq
+
+from ..language.moments import to_local
+from .snapshot import Snapshots
+
+
+def write_snapshots(
+    snapshots: Snapshots, cutoffs: Sequence[datetime], folder: Path, *, with_target: bool = False
+) -> list[Path]:
+    """Write one file for each cutoff, `<folder>/cutoff=<local date>.parquet`; returns them in order of time.
+
+    Where no feature needs everybody's events, one bucket of the data is at work at a time; rows are sorted by key
+    within a bucket. Files have another name until they are whole, so that a killed run leaves none that is half.
+    """
+    data, ordered = snapshots.data, sorted(set(cutoffs))
+    alone = snapshots.task.keys == (snapshots.task.entity,) and not snapshots.plan.fitted
+    buckets: list[int | None] = [*range(data.buckets)] if alone and data.buckets > 1 else [None]
+    files = [folder / f"{snapshot_name(cutoff, snapshots.zone)}.parquet" for cutoff in ordered]
+    asides = [file.with_name(f".{file.stem}.part") for file in files]
+    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with ExitStack() as stack:
+            writers: dict[Path, pq.ParquetWriter] = {}
+            for bucket in buckets:
+                if bucket is not None:
+                    data.register(bucket)
+                population = snapshots.population(ordered, with_target=with_target)
+                for aside, table in zip(asides, snapshots.by_cutoff(population, ordered), strict=True):
+                    if aside not in writers:
+                        writers[aside] = stack.enter_context(pq.ParquetWriter(aside, table.schema, compression="zstd"))
+                    writers[aside].write_table(table)
+    finally:
+        if buckets != [None]:
+            data.register()
+    return [aside.rename(file) for aside, file in zip(asides, files, strict=True)]
+
+
+def snapshot_name(cutoff: datetime, zone: ZoneInfo) -> str:
+    """The name of a cutoff's file."""
+    return f"cutoff={to_local(cutoff, zone).date()}"
