@@ -30,6 +30,7 @@ from .parts import Output, Part
 from .pieces import PIECE, SEEN, Pieces
 from .segments import Atoms, Segments, Step, Value, from_pieces, largest, reduced, summed, whole_number
 
+_PREVIOUS = "__previous"
 _EVERY = (GapMedian, GapShape, FadingVisits)
 ONLY = "__only"  # the number of the one cutoff for which a visit stands; missing where it stands for all
 _SLOT, _EARLY, _LATE = "__slot", "__early", "__late"  # between which cutoffs an event lies; a visit's first; its last
@@ -109,7 +110,8 @@ class _Chain:
         self.changes = pieces.late or self.order is not None
         self.carried = [PIECE, ONLY] if self.changes else [PIECE]
         self.steps: tuple[Step, ...] = ()
-        self.query = self._with_gaps(self._that_change() if self.changes else self._of_times(), measures)
+        self.nths = sorted({measure.nth for measure in measures if isinstance(measure, DaysSinceNthLast)})
+        self.query = self._with_gaps(self._that_change() if self.changes else self._of_times())
 
     def visible(self, cutoff: datetime) -> list[exp.Expression]:
         """That a visit is one of those known at a cutoff."""
@@ -127,6 +129,8 @@ class _Chain:
 
     def _of_times(self) -> exp.Select:
         """One visit for each time."""
+        if not self.nths:  # several events of one time follow each other: the gap tells the first of them
+            return exp.select(*self.keys, "at", PIECE).from_(self._events())
         return exp.select(*self.keys, "at", PIECE).from_(self._events()).group_by(*self.keys, "at", PIECE)
 
     def _that_change(self) -> exp.Select:
@@ -165,11 +169,16 @@ class _Chain:
     def _same(self, left: str, right: str) -> exp.Expression:
         return exp.and_(*(equal(exp.column(key, left), exp.column(key, right)) for key in self.keys))
 
-    def _with_gaps(self, visits: exp.Select, measures: Sequence[Measure]) -> exp.Select:
-        nths = sorted({measure.nth for measure in measures if isinstance(measure, DaysSinceNthLast)})
-        columns = [exp.alias_(seconds(self._before(1), exp.column("at")), "gap")]
-        columns += [exp.alias_(self._before(nth - 1) if nth > 1 else exp.column("at"), _back(nth)) for nth in nths]
-        return exp.select(*self.keys, "at", *self.carried, *columns).from_(visits.subquery("u"))
+    def _with_gaps(self, visits: exp.Select) -> exp.Select:
+        columns = [exp.alias_(self._before(1), _PREVIOUS)]
+        columns += [exp.alias_(self._before(nth - 1) if nth > 1 else exp.column("at"), _back(nth)) for nth in self.nths]
+        chain = exp.select(*self.keys, "at", *self.carried, *columns).from_(visits.subquery("u")).subquery("p")
+        previous, backs = exp.column(_PREVIOUS), [_back(nth) for nth in self.nths]
+        gap = exp.alias_(seconds(previous, exp.column("at")), "gap")
+        query = exp.select(*self.keys, "at", *self.carried, gap, *backs).from_(chain)
+        if self.changes or self.nths:
+            return query
+        return query.where(exp.NullSafeNEQ(this=previous.copy(), expression=exp.column("at")))
 
     def _before(self, count: int) -> exp.Expression:
         """The time of the visit so many before."""

@@ -32,6 +32,8 @@ from .moments import timestamp
 from .parts import Output, Part, columns_of
 from .pieces import PIECE, Pieces
 
+FEW_AGGREGATES = 40  # of one query; wider ones cost more than several of them
+
 
 @dataclass(frozen=True)
 class Step:
@@ -169,16 +171,18 @@ def value_of(pieces: Pieces, atoms: Atoms, measure: Measure, where: Sequence[exp
         case Latest(column=column):
             value = exp.column(column)
             time = atom(largest(exp.column("at")), largest, known(value))
-            latest = atom(_at_last(exp.column("at"))(value), _at_last(exp.column(time)), known(value))
+            order = exp.column(time) if pieces.late else None  # a piece has one row, unless some rows come late
+            latest = atom(_at_last(exp.column("at"))(value), _at_last(order), known(value))
             return lambda get, _: plain(get(latest), pieces.types[column])
     raise TypeError(f"{type(measure).__name__} is not put together from pieces")
 
 
-def _at_last(time: exp.Expression) -> Merge:
-    """The value at the last time; among equal times the largest value."""
+def _at_last(time: exp.Expression | None) -> Merge:
+    """The value at the last time, among equal times the largest value; or that of the last piece."""
 
     def merge(value: exp.Expression) -> exp.Expression:
-        return exp.ArgMax(this=value, expression=exp.Struct(expressions=[time.copy(), value.copy()]))
+        by = exp.column(PIECE) if time is None else exp.Struct(expressions=[time.copy(), value.copy()])
+        return exp.ArgMax(this=value, expression=by)
 
     return merge
 
@@ -205,11 +209,25 @@ def by_value(pieces: Pieces, members: Sequence[Output], column: str, where: Sequ
         steps.append(reduced(rows, [*grouped, *pieces.carried], values.atoms.columns()))
         rows = steps[0].table
     steps.append(reduced(rows, grouped, [exp.alias_(value, name) for name, value in values.wide.items()]))
+    together = len(members) * len(finals) <= FEW_AGGREGATES
+    if together:
+        wide = [
+            exp.alias_(f.this, _numbered(f.alias, i), quoted=True)
+            for i, columns in enumerate(finals.values())
+            for f in columns
+        ]
+        steps.append(reduced(steps[-1].table, keys, wide))
     parts = {}
-    for cutoff, columns in finals.items():
-        query = exp.select(*keys, *columns).from_(steps[-1].table).group_by(*keys)
-        parts[cutoff] = (Part(keys, tuple(members), query),)
+    for i, (cutoff, columns) in enumerate(finals.items()):
+        if together:
+            columns = [m.named(exp.column(_numbered(m.name, i), quoted=True)) for m in members]
+        query = exp.select(*keys, *columns).from_(steps[-1].table)
+        parts[cutoff] = (Part(keys, tuple(members), query if together else query.group_by(*keys)),)
     return Segments(tuple(steps), parts)
+
+
+def _numbered(name: str, cutoff: int) -> str:
+    return f"{name}__{cutoff}"
 
 
 class _Values:
