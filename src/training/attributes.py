@@ -40,14 +40,13 @@ class Grouped:
     code: npt.NDArray[np.int64]
 
 
-def check_attributes(data: Dataset, task: Task) -> None:
-    """ConfigError where `fairness` lists what the table of the task's entities does not have."""
-    table = _table(task)
-    known = [*data.attributes.get(table, ()), *data.columns.get(table, ())]
+def check_attributes(data: Dataset) -> None:
+    """ConfigError where `fairness` lists what neither customers nor prospects have."""
+    known = [name for table in ("customers", "prospects") for name in data.columns.get(table, ())]
     for name in data.config.fairness:
         if name not in known:
             near = difflib.get_close_matches(name, known, 3, cutoff=0.0)
-            raise ConfigError(f"`fairness` lists '{name}', which {table} does not have; close to it: {', '.join(near)}")
+            raise ConfigError(f"`fairness` lists '{name}', which nobody has; close to it: {', '.join(near)}")
 
 
 def grouped(

@@ -83,7 +83,7 @@ def train(
         material = Material(data, name, config, seed=seed)
         for text in material.left_out_words():
             say(text)
-        check_attributes(data, material.task)
+        check_attributes(data)
         run.log_params({"config": data.config.resolved(), "seed": seed})
         run.log_dict(data.config.resolved(), CONFIG_FILE)
         run.log_dict({"windows": [vars(facts) for facts in material.facts()]}, "windows.json")

@@ -96,7 +96,7 @@ def test_attributes_are_read_beside_the_rows_and_unknown_ones_are_named(shop: Da
     table = shop.columns["customers"]
     known = next(name for name in shop.attributes["customers"] if table[name] == "VARCHAR")
     listed = replace(shop, config=shop.config.model_copy(update={"fairness": (known,)}))
-    check_attributes(listed, task)
+    check_attributes(listed)
     ids = listed.engine.arrow(_select(task.entity))[task.entity]
     rows = pa.table({task.entity: pa.chunked_array([pa.concat_arrays([ids.combine_chunks(), pa.array(["nobody"])])])})
     target = np.tile([1.0, 0.0], rows.num_rows)[: rows.num_rows]
@@ -105,7 +105,7 @@ def test_attributes_are_read_beside_the_rows_and_unknown_ones_are_named(shop: Da
     assert len(set(found.code.tolist())) > 1
     wrong = SimpleNamespace(**{**vars(shop), "config": SimpleNamespace(fairness=("colour",))})
     with pytest.raises(ConfigError, match="close to it"):
-        check_attributes(wrong, task)
+        check_attributes(wrong)
 
 
 def _select(name: str):  # type: ignore[no-untyped-def]
