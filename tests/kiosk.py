@@ -17,6 +17,7 @@ from small_project import write_project
 from rapport.config import Config, LearnerConfig, load_config
 from rapport.data.dataset import Dataset
 from rapport.data.ingest import open_dataset
+from rapport.features.own import checksums
 from rapport.features.snapshot import Snapshots
 from rapport.language.moments import midnight
 from rapport.models.bundle import Bundle, load_bundle, save_bundle
@@ -138,6 +139,7 @@ def train_small(data: Dataset, name: str, folder: Path) -> None:
         "keys": list(task.keys),
         "horizon": task.horizon,
         "run_id": f"{name:0<32}",
+        "own_features": checksums(data.config),
         "learned": {key: list(values) for key, values in snapshots.learned.items()},
     }
     save_bundle(model, folder, about, data.config.resolved(), raw_scores=raw)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from rapport.language.declarations import FeatureColumn
 from rapport.models.bundle import Bundle
 from rapport.models.encoding import Encoder
-from rapport.scoring.profile import SCORE, Profile, count_rows, empty_profile, noise
+from rapport.scoring.profile import SCORE, Profile, count_rows, empty_profile, noise, stability
 
 NUMBER, COUNT, CATEGORY = (
     FeatureColumn("x", "b", "f"),
@@ -120,3 +120,13 @@ def test_a_feature_that_training_never_saw_has_nothing_but_missing_values() -> N
     empty = empty_profile(Bundle(_Model(Encoder.fit((NUMBER,), table)), {}, {}))  # type: ignore[arg-type]
     assert _profile(empty, table).column("x").psi == 0
     assert _profile(empty, pa.table({"x": [1.0] * 50})).column("x").psi > 5
+
+
+def test_stability_between_two_snapshots() -> None:
+    """Nothing moved: 0. All values moved beyond the bins of the first, or went missing: far above a quarter."""
+    columns = [FeatureColumn("days", "rhythm", "rhythm"), FeatureColumn("town", "profile", "profile", kind="category")]
+    values = [float(i) for i in range(100)]
+    first = pa.table({"days": values, "town": ["Bonn", "Ulm"] * 50})
+    assert stability(columns, first, first) == pytest.approx({"days": 0.0, "town": 0.0}, abs=1e-9)
+    last = pa.table({"days": [value + 200 for value in values], "town": pa.nulls(100, pa.string())})
+    assert min(stability(columns, first, last).values()) > 0.25
