@@ -8,10 +8,12 @@ from pathlib import Path
 
 import pyarrow as pa
 import pytest
-from kiosk import Kiosk, table_of
+from kiosk import TASKS, Kiosk, table_of, tables
+from small_project import write_project
 
 from rapport.config import Limit, ScoringConfig, ScoringLimits
 from rapport.data.dataset import Dataset
+from rapport.data.ingest import open_dataset
 from rapport.errors import ConfigError, DataError, GateError, ModelError
 from rapport.scoring.batch import ScoreReport, score
 
@@ -119,3 +121,18 @@ def test_a_list_that_cannot_be_read_stops_the_job(kiosk: Kiosk, out: Path, tmp_p
 def test_consent_needs_its_column(kiosk: Kiosk, out: Path) -> None:
     with pytest.raises(DataError, match=r"there is no column customers.consent"):
         score(_with(kiosk, consent=True), "churn", kiosk.bundle("churn"), out=out)
+
+
+def test_only_customers_who_consented_are_scored(kiosk: Kiosk, out: Path, tmp_path: Path) -> None:
+    data = tables()
+    names = list(data["customers"]["customer_id"])  # type: ignore[call-overload]
+    consent = [(True, False, None)[i % 3] for i in range(len(names))]
+    data["customers"] = {**data["customers"], "consent": consent}
+    config = write_project(tmp_path, data, name="kiosk", currency="EUR", tasks=TASKS, scoring={"consent": True})  # type: ignore[arg-type]
+    opened = open_dataset(config)
+    some = table_of(score(opened, "churn", kiosk.bundle("churn"), out=out / "some").folder)
+    opened.engine.close()
+    everybody = table_of(score(kiosk.data, "churn", kiosk.bundle("churn"), out=out / "all").folder)
+    allowed = {name for name, yes in zip(names, consent, strict=True) if yes}
+    assert set(some["entity_id"].to_pylist()) == set(everybody["entity_id"].to_pylist()) & allowed
+    assert 10 < some.num_rows < everybody.num_rows / 2
