@@ -20,11 +20,13 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from markupsafe import escape
 
 from ..config import Config
 from ..data.forgotten import Kind, read_forgotten, write_forgotten
 from ..errors import DataError, OutputError
 from ..explain.review import Review
+from ..explain.values import LONGEST_VALUE, clean
 from ..tasks import declare
 from .durable import publish, rename_synced, writing_to
 from .joblog import JobLog
@@ -146,9 +148,9 @@ def _from_folders(config: Config, kind: Kind, identity: str, out: Sequence[Path]
                 report.add("scores", _from_scores(base, name, identity))
         for sink in sinks if own else ():
             report.add(sink.shown, sink.remove(config.name, name, identity))
-        reports = reports_folder(config)
-        for page in (reports / f"{name}.html", *sorted(reports.glob(f"decided/{name}_v*.html"))):
-            _from_page(page, name, identity, report)
+        _from_page(reports_folder(config) / f"{name}.html", name, identity, report)
+    for file in sorted(reports_folder(config).rglob("*.html")):
+        _from_kept_page(file, config, identity, report)
     for file in sorted((config.home / "features" / config.name).rglob("*.parquet")):
         report.add("features", _from_parquet(file, kind, identity))
     for folder in sorted((config.home / "mlruns" / "artifacts").glob(f"rapport.{config.name}.*")):
@@ -249,6 +251,15 @@ def _from_page(file: Path, task: str, identity: str, report: ForgetReport) -> No
         if task not in report.pages:
             report.pages.append(task)
             report.removed.append(str(Path("reports") / file.parent.name / file.name))
+
+
+def _from_kept_page(file: Path, config: Config, identity: str, report: ForgetReport) -> None:
+    """Remove a page that was kept as it was (that of a decision) where it shows him: it cannot be written anew."""
+    shown = f"<bdi>{escape(clean(identity, LONGEST_VALUE))}</bdi>"
+    if shown in file.read_text(encoding="utf-8"):
+        file.unlink()
+        report.removed.append(str(file.relative_to(config.home)))
+        report.notes.append(f"{file.name}, kept of a decision, showed him and is gone; the decision itself stands")
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 
@@ -71,6 +72,10 @@ def furnished(kiosk: Kiosk, tmp_path_factory: pytest.TempPathFactory) -> Path:
         pq.write_table(rows, file)
     (config.home / "reports/kiosk").mkdir(parents=True)
     write(review, config.home / "reports/kiosk/churn.html")
+    (config.home / "reports/kiosk/decided").mkdir()
+    write(review, config.home / "reports/kiosk/decided/churn_v1_approved.html")
+    others = replace(review, customers=review.customers[1:])
+    write(others, config.home / "reports/kiosk/decided/churn_v2_rejected.html")
     return config.home
 
 
@@ -110,6 +115,7 @@ def test_he_is_nowhere_and_does_not_come_back(kiosk: Kiosk, config: Config) -> N
     assert report.rows["scores"] == 2 + 3
     assert report.rows["test scores"] == report.rows["features"] == report.rows["stored reviews"] == 1
     assert report.pages == ["churn"]
+    assert [path.name for path in (config.home / "reports/kiosk/decided").iterdir()] == ["churn_v2_rejected.html"]
     assert HIM not in report.text
     left = table_of(results(scores_folder(config, "churn"))[DAYS[0]])
     assert left.equals(neighbours.filter(pc.not_equal(neighbours["entity_id"], HIM)))
