@@ -75,8 +75,6 @@ def _spoilt(names: list[str]) -> dict[str, dict[str, Any]]:
         datetime(1677, 9, 21),
         datetime(1969, 12, 31, 23, 59, 59, 999999),
         datetime(2024, 6, 1),
-        datetime(2262, 4, 11, 23, 47, 16, 854776),
-        datetime(9999, 12, 31, 23, 59, 59, 999999),
     ]
     amounts = [float("nan"), float("inf"), float("-inf"), -0.0, 1e308, 5e-324]
     for name in names[-3:]:
