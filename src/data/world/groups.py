@@ -47,8 +47,8 @@ class Buying(Frozen):
     mean_rate: Annotated[float, Field(gt=0, le=1)] = 0.075
     shape: Positive = 0.95
     regular: bool = True
-    size_spread: Rate = 0.55
-    extras: Rate = 1.1
+    size_spread: Rate = 0.45
+    extras: Rate = 1.7
     satisfaction_effect: Rate = 0.5
     price_effect: Rate = 1.5
     competitor_dip: Share = 0.6

@@ -1,12 +1,14 @@
 """What is sold: lines of categories, three tiers of rising price and margin, two products each; and what goes together.
 
-A visit has a mission m out of M (a customer's mix W_im). Category c is in the basket with probability
+A visit has a mission m out of M (a customer's mix W_im) and a plenty E, which is the square of a standard normal number
+(of mean 1: most baskets are small, a few are large). Category c is in the basket with probability
 
-    pi_ic = sum over m of W_im [a_imc + (1 - a_imc) (1 - exp(-e_i G_mc v_ic))]
+    pi_ic = sum over m of W_im [a_imc + (1 - a_imc) (1 - L(e_i G_mc v_ic))],    L(x) = E[exp(-x E)] = 1 / sqrt(1 + 2 x)
 
 with v_ic the customer's interest relative to its mean (population.py; times season and life event), a_imc = A_mc v_ic
-normalised over c (the thing he came for) and e_i the extras per visit. Within a mission categories are independent; the
-mix of missions is what makes them go together (`affinities` gives the lift of each pair for an average customer).
+normalised over c (the thing he came for) and e_i the extras per visit. Within a mission and a plenty categories are
+independent; the mix of missions is what makes them go together (`affinities` gives the lift of each pair for an average
+customer).
 """
 
 from __future__ import annotations
@@ -90,15 +92,22 @@ def product_id(category: int, tier: int, variant: int) -> int:
     return (category * N_TIERS + tier) * N_VARIANTS + variant + 1
 
 
+def left_out(x: Floats) -> Floats:
+    """L(x): probability that what comes along with the intensity x does not, over the plenty of visits."""
+    return np.asarray(1 / np.sqrt(1 + 2 * x))
+
+
 def affinities(extras: float) -> pa.Table:
     """True lift of each pair of categories in the baskets of an average customer: P(c and d) / (P(c) P(d))."""
     goods = product_range()[0]
     anchor = goods["anchor"] / goods["anchor"].sum(axis=1, keepdims=True)
-    along = 1 - np.exp(-extras * goods["extras"])
+    x = extras * goods["extras"]
+    along = 1 - left_out(x)
     inside = anchor + (1 - anchor) * along
     # both: one is the anchor and the other comes along, or both come along
     both = anchor[:, :, None] * along[:, None, :] + along[:, :, None] * anchor[:, None, :]
-    both += (1 - anchor[:, :, None] - anchor[:, None, :]) * along[:, :, None] * along[:, None, :]
+    together = along[:, :, None] + along[:, None, :] - 1 + left_out(x[:, :, None] + x[:, None, :])
+    both += (1 - anchor[:, :, None] - anchor[:, None, :]) * together
     joint, single = both.mean(axis=0), inside.mean(axis=0)
     lift = joint / np.outer(single, single)
     first, second = np.triu_indices(N_CATEGORIES, 1)

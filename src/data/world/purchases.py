@@ -77,7 +77,7 @@ def remaining_gap(p: Any, x: Any, key: Any) -> None:
 
 @compiled
 def appetite(p: Any, x: Any, d: Any, r: Any, t: Any, wants: Any) -> Any:
-    """Fill `wants` (categories,) with the day's v_ic; returns the extras per visit."""
+    """Fill `wants` (categories,) with the day's v_ic; returns the mean extras per visit."""
     life = t - x.event_day < r.life_lasts_days
     for c in range(N_CATEGORIES):
         want = p.interests[c] * d.category_season[c]
@@ -99,7 +99,7 @@ def inclusion(p: Any, goods: Any, wants: Any, extras: Any, pi: Any) -> None:
             total += goods.anchor[mission, c] * wants[c]
         for c in range(N_CATEGORIES):
             anchor = goods.anchor[mission, c] * wants[c] / total
-            along = 1 - np.exp(-extras * goods.extras[mission, c] * wants[c])
+            along = 1 - 1 / np.sqrt(1 + 2 * extras * goods.extras[mission, c] * wants[c])
             pi[c] += p.missions[mission] * (anchor + (1 - anchor) * along)
 
 
@@ -108,7 +108,9 @@ def visit(p: Any, x: Any, d: Any, goods: Any, r: Any, t: Any, f: Any, key: Any, 
     """A visit at the time t + f: its basket, its events, and the state after it (but for the gap)."""
     draw = derive(key, 150, x.visits)
     wants = k.wants
-    extras = appetite(p, x, d, r, t, wants)
+    # the square of a normal number (Box and Muller 1958)
+    plenty = -2 * np.log(1 - uniform(draw, 0, 7)) * np.cos(2 * np.pi * uniform(draw, 0, 8)) ** 2
+    extras = appetite(p, x, d, r, t, wants) * plenty
     mission, u = 0, uniform(draw, 0, 0)
     while mission < N_MISSIONS - 1 and u >= p.missions[mission]:
         u -= p.missions[mission]

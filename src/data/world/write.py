@@ -28,7 +28,7 @@ from .rows import Ids, Numbers
 from .tables import block_tables
 
 #: raised whenever the step changes, so that a truth is never read with another step than wrote it
-STEP_VERSION = 2
+STEP_VERSION = 3
 ROW_GROUP = 262_144
 Progress = Callable[[float, str], None]
 
