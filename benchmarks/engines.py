@@ -1,10 +1,10 @@
 """DuckDB against Spark on complete_journey: the same rows and columns, and the largest relative difference by block.
 
-    python benchmarks/engines.py [--scores FOLDER]
+    python benchmarks/engines.py [--scores FOLDER] [TASK ...]
 
-Every task of the configuration with all blocks: its population, targets and features at a cutoff (for campaigns: those
-that begin in the last four months). With `--scores`, a folder with a model for each task (as `rapport run` exports
-them), the scores of both engines are compared too. Spark runs here, with its own settings.
+Every task of the configuration (or those that are named) with all blocks: its population, targets and features at a
+cutoff (for campaigns: those that begin in the last four months). With `--scores`, a folder with a model for each task
+(as `rapport run` exports them), the scores of both engines are compared too. Spark runs here, with its own settings.
 """
 
 from __future__ import annotations
@@ -97,13 +97,15 @@ def _shown(apart: float) -> str:
 def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__)
     arguments.add_argument("--scores", type=Path, help="Folder with the exported model of each task.")
-    models: Path | None = arguments.parse_args().scores
+    arguments.add_argument("tasks", nargs="*", help="Default: all of the configuration.")
+    asked = arguments.parse_args()
+    models: Path | None = asked.scores
     data = open_dataset(load_config(CONFIG))
     lines: list[list[object]] = []
     with SparkEngine(memory_limit="4GB", threads=data.config.threads, settings=data.config.spark) as engine:
         on_spark = replace(data, engine=engine)
         on_spark.register()
-        for name in data.config.tasks.named():
+        for name in asked.tasks or data.config.tasks.named():
             lines += of_features(data, on_spark, name)
             if models is not None and (models / name).is_dir():
                 lines.append(of_scores(data, on_spark, name, models / name))

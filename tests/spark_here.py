@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
+import pyarrow as pa
 import pytest
 
 from rapport.config import SparkConfig
@@ -23,7 +25,6 @@ SETTINGS = SparkConfig(
         "spark.sql.codegen.factoryMode": "NO_CODEGEN",
         "spark.sql.adaptive.enabled": "false",
         "spark.sql.autoBroadcastJoinThreshold": "-1",
-        "spark.sql.join.preferSortMergeJoin": "false",
         "spark.sql.shuffle.partitions": "1",
         "spark.default.parallelism": "1",
         "spark.sql.debug.maxToStringFields": "1",
@@ -36,7 +37,7 @@ on_one_worker = pytest.mark.xdist_group("spark")
 
 def new_spark(**more: Any) -> SparkEngine:
     """A new session on the process's own Spark."""
-    return SparkEngine(memory_limit="1GB", settings=SETTINGS)
+    return SparkEngine(memory_limit="2GB", settings=SETTINGS)
 
 
 @contextmanager
@@ -51,3 +52,19 @@ def everywhere_in(zone: str) -> Iterator[None]:
             yield
     finally:
         zones.setDefault(before)
+
+
+def assert_same(expected: pa.Table, found: pa.Table, where: str) -> None:
+    """The same columns, rows and values; doubles to 1e-9, relative."""
+    assert found.schema.names == expected.schema.names, where
+    assert found.num_rows == expected.num_rows > 0, where
+    for name in expected.column_names:
+        before, after = expected[name], found[name]
+        assert after.type == before.type, f"{where}: {name} is {after.type}, not {before.type}"
+        if not pa.types.is_floating(before.type):
+            assert after.equals(before), f"{where}: {name} differs"
+            continue
+        assert after.is_null().equals(before.is_null()), f"{where}: {name} is missing elsewhere"
+        np.testing.assert_allclose(
+            after.to_numpy(zero_copy_only=False), before.to_numpy(zero_copy_only=False), 1e-9, 0, err_msg=name
+        )

@@ -18,11 +18,13 @@ FIXED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
     "spark.sql.parquet.inferTimestampNTZ.enabled": "true",
+    "spark.sql.parquet.outputTimestampType": "TIMESTAMP_MICROS",
     "spark.sql.ansi.enabled": "true",
     "spark.sql.caseSensitive": "false",
 }
 """What results depend on; no option can change it."""
 _QUIET = {"spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.log.level": "ERROR"}
+_MANY_PARTS = {"spark.buffer.pageSize": "1m"}  # each of a query's hundred parts takes at least a page of memory
 _HERE = {"spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1"}
 _UNITS = {"KB": "k", "MB": "m", "GB": "g", "TB": "t"}
 
@@ -49,7 +51,7 @@ def open_session(settings: SparkConfig, memory_limit: str, threads: int | None) 
 
 def _connect(builder: Any, settings: SparkConfig, memory_limit: str, threads: int | None) -> None:
     os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    options = {**_QUIET, **FIXED}
+    options = {**_QUIET, **_MANY_PARTS, **FIXED}
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     master = settings.master or (None if submitted else f"local[{threads or '*'}]")
     if master is not None:
