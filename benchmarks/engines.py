@@ -107,9 +107,9 @@ def main() -> None:
         on_spark.register()
         for name in asked.tasks or data.config.tasks.named():
             lines += of_features(data, on_spark, name)
+            print(*lines, sep="\n", flush=True)
             if models is not None and (models / name).is_dir():
                 lines.append(of_scores(data, on_spark, name, models / name))
-            print(*lines, sep="\n")
     said = table(["task", "rows", "block", "columns", "largest relative difference"], lines)
     command = "python benchmarks/engines.py --scores exports/complete_journey"
     write("Spark against DuckDB", command, __doc__.split("\n\n")[2], said, packages=["duckdb", "pyspark"])
