@@ -22,6 +22,7 @@ from rapport.errors import ConfigError, DataError
 from rapport.models.buy_till_you_die import BgNbd
 from rapport.models.histories import Histories
 
+WRITTEN = set(TABLES) - {"customer_history"}  # nobody's attributes change in the world
 CONFIG = Path(__file__).parents[2] / "configs" / "world.yaml"
 
 
@@ -40,10 +41,10 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_every_table_of_the_contract_is_there(world: Path) -> None:
-    assert {path.stem for path in world.glob("*.parquet")} == set(TABLES)
+    assert {path.stem for path in world.glob("*.parquet")} == WRITTEN
     assert len(table(world, "customers")) == 700
     assert table(world, "customers")["customer_id"].is_unique
-    assert all(len(table(world, name)) > 0 for name in TABLES)
+    assert all(len(table(world, name)) > 0 for name in WRITTEN)
 
 
 def test_the_world_keeps_the_contract(world: Path, tmp_path: Path) -> None:
@@ -56,7 +57,7 @@ def test_the_world_keeps_the_contract(world: Path, tmp_path: Path) -> None:
 
 def test_the_configuration_names_every_table_and_three_tasks() -> None:
     config = load_config(CONFIG)
-    assert set(config.tables) == set(TABLES)
+    assert set(config.tables) == WRITTEN
     assert set(config.tasks.named()) >= {"churn", "conversion", "next_offer"}
 
 
