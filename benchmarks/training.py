@@ -4,8 +4,8 @@
                                   [--sample 60000]
 
 Data: made up, from a seed. Each row is a customer with numbers (a tenth of them missing) and categories of 50 values;
-a tenth of the features matter, by steps, by products of two and by the values of categories; about one row in eight is
-positive. Four fifths of the rows are fitted to, one fifth is the validation window; the test rows come on top.
+a tenth of the features matter, by steps, by products of two and by the values of categories.
+Four fifths of the rows are fitted to, one fifth is the validation window; the test rows come on top.
 
 Ours is what `rapport train` does: `search` (a sample, coarse bins made once, pruning, sensible first trials), then one
 fit of the best learner to all rows. The plain study has the same space, sampler and number of trials; each trial is
