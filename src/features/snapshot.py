@@ -30,6 +30,7 @@ from ..language.declarations import (
     Feature,
     FeatureColumn,
     Group,
+    Made,
     Measure,
     Planned,
     Ratio,
@@ -69,9 +70,9 @@ class VisibleNow:
         rows = self.engine.arrow(compile_together(group, self.moment, self.tables))
         return rows.sort_by([(key, "ascending") for key in group.key])
 
-    def everywhere(self, count: Callable[[Visible], pa.Table]) -> pa.Table:
-        """Everybody is at hand."""
-        return count(self)
+    def everywhere(self, count: Callable[[Visible], pa.Table], fit: Callable[[pa.Table], Made]) -> Made:
+        """Everybody is at hand, and asked for once."""
+        return fit(count(self))
 
 
 class Snapshots:

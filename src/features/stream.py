@@ -11,6 +11,7 @@ import hashlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +19,7 @@ from sqlglot import exp
 
 from ..data.dataset import Dataset, whole
 from ..language.compile import compile_together
-from ..language.declarations import Group, Pairs, Requirement, Seen, Visible
+from ..language.declarations import Group, Made, Pairs, Requirement, Seen, Visible
 from ..language.guards import refuse_foresight
 from ..language.moments import SPINE, Moment, Shared, shift
 from ..language.parts import Part
@@ -44,9 +45,9 @@ class _VisibleInBucket(VisibleNow):
         rows = self.engine.arrow(exp.select("*").from_(exp.to_table(name)))
         return rows.sort_by([(key, "ascending") for key in group.key])
 
-    def everywhere(self, count: Callable[[Visible], pa.Table]) -> pa.Table:
-        """The counts of all buckets, added up."""
-        return self.stream.counts(count, self.moment)
+    def everywhere(self, count: Callable[[Visible], pa.Table], fit: Callable[[pa.Table], Made]) -> Made:
+        """Made of the counts of all buckets, added up, once for all buckets and pieces."""
+        return self.stream.made(count, fit, self.moment)
 
 
 class SnapshotStream(Snapshots):
@@ -76,7 +77,7 @@ class SnapshotStream(Snapshots):
         self._computed: set[str] = set()
         self._of_all: set[str] = set()
         self._written: dict[tuple[object, ...], tuple[exp.Select, tuple[str, ...]]] = {}
-        self._counts: dict[tuple[Callable[[Visible], pa.Table], Shared], pa.Table] = {}
+        self._made: dict[tuple[object, ...], Any] = {}
 
     def close(self) -> None:
         """Forget what was kept; the tables' names stand for all of them again."""
@@ -200,20 +201,24 @@ class SnapshotStream(Snapshots):
         )
 
     # ------------------------------------------------------------------------------ for fitted features
-    def counts(self, count: Callable[[Visible], pa.Table], moment: Shared) -> pa.Table:
+    def made(self, count: Callable[[Visible], pa.Table], fit: Callable[[pa.Table], Made], moment: Shared) -> Made:
         """What `Visible.everywhere` gives; every bucket is read for it, once."""
-        key = (count, moment)
-        if key not in self._counts:
-            tables = []
-            for bucket in range(self.data.buckets):
-                self._register(bucket)
-                tables.append(count(VisibleNow(moment.cutoff, moment, self.engine, self.tables)))
-            self._register(self._bucket)
-            together = pa.concat_tables(tables)
-            others = together.column_names[:-1]
-            summed = together.group_by(others).aggregate([("n", "sum")])
-            self._counts[key] = summed.select([*others, "n_sum"]).rename_columns([*others, "n"])
-        return self._counts[key]
+        key = (count, fit, moment)
+        if key not in self._made:
+            self._made[key] = fit(self._counted(count, moment))
+        made: Made = self._made[key]
+        return made
+
+    def _counted(self, count: Callable[[Visible], pa.Table], moment: Shared) -> pa.Table:
+        tables = []
+        for bucket in range(self.data.buckets):
+            self._register(bucket)
+            tables.append(count(VisibleNow(moment.cutoff, moment, self.engine, self.tables)))
+        self._register(self._bucket)
+        together = pa.concat_tables(tables)
+        others = together.column_names[:-1]
+        summed = together.group_by(others).aggregate([("n", "sum")])
+        return summed.select([*others, "n_sum"]).rename_columns([*others, "n"])
 
     def _visible(self, moment: Shared) -> Visible:
         return _VisibleInBucket(moment.cutoff, moment, self.engine, self.tables, self)

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Literal, Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -406,6 +406,9 @@ class Group:
     on: str = "product_id"
 
 
+Made = TypeVar("Made")
+
+
 class Visible(Protocol):
     """What a fitted feature may ask for: measures over the events in sight at one cutoff, already cut there."""
 
@@ -416,11 +419,12 @@ class Visible(Protocol):
     def measure(self, group: Group) -> pa.Table:
         """One row for each key in sight, one column for each measure of the group, sorted by key."""
 
-    def everywhere(self, count: Callable[[Visible], pa.Table]) -> pa.Table:
-        """Counts over everybody, where only one bucket of customers is at hand.
+    def everywhere(self, count: Callable[[Visible], pa.Table], fit: Callable[[pa.Table], Made]) -> Made:
+        """What `fit` makes of counts over everybody, where perhaps only one bucket of customers is at hand.
 
         `count` gives a table whose last column `n` is a whole number; over the buckets, `n` is added up for each
-        combination of the other columns. The rows come in no particular order.
+        combination of the other columns. `fit` gets the sums, in no particular order of rows, and what it makes of them
+        is made once a cutoff and kept: all rows of a cutoff are judged by the same.
         """
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +16,7 @@ from rapport.data.dataset import Dataset
 from rapport.data.engine import DuckDBEngine
 from rapport.features.battery import every_task, score, train
 from rapport.features.battery_data import made_up_company
-from rapport.features.blocks import BLOCKS
+from rapport.features.blocks import BLOCKS, alive, co_purchase, similar, up_sell
 from rapport.features.stream import SnapshotStream
 from rapport.tasks import Task
 
@@ -38,16 +40,39 @@ def in_buckets(folder: Path, engine: DuckDBEngine) -> Dataset:
     return data
 
 
-WIDE = [task for task in every_task() if len(task.keys) > 1]  # they read of one customer, and of everybody
+TASKS = {task.name: task for task in every_task()}
+WIDE = [task for task in TASKS.values() if len(task.keys) > 1]  # they read of one customer, and of everybody
+FITS = {"alive": (alive, "_fitted"), "bought together": (co_purchase, "_conditions")}
+FITS |= {"similar customers": (similar, "_projection"), "up-sell": (up_sell, "_ladder")}
+FITS_OF = {"churn": ("alive",), "conversion": ("alive",), "next_offer": tuple(set(FITS) - {"alive"})}
 
 
-@pytest.mark.parametrize("task", WIDE, ids=lambda task: task.name)
-def test_buckets_and_pieces_do_not_matter(task: Task, tmp_path: Path, engine: DuckDBEngine) -> None:
+def counted_fits(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
+    """How often each fit over everybody is made from now on."""
+    made: Counter[str] = Counter()
+
+    def watched(name: str, fit: Callable[[pa.Table], object]) -> Callable[[pa.Table], object]:
+        def fitted(counted: pa.Table) -> object:
+            made[name] += 1
+            return fit(counted)
+
+        return fitted
+
+    for what, (module, name) in FITS.items():
+        monkeypatch.setattr(module, name, watched(what, getattr(module, name)))
+    return made
+
+
+@pytest.mark.parametrize("task", [*WIDE, TASKS["churn"]], ids=lambda task: task.name)
+def test_buckets_and_pieces_do_not_matter(
+    task: Task, tmp_path: Path, engine: DuckDBEngine, monkeypatch: pytest.MonkeyPatch
+) -> None:
     company, blocks = made_up_company(), [BLOCKS[name] for name in task.blocks if name in BLOCKS]
     learned = train(task, blocks, company).learned
     expected = score(task, blocks, company, learned).table
     data = in_buckets(tmp_path, engine)
-    stream = SnapshotStream(data, task, blocks=None, learned=learned, rows=30)
+    fits = counted_fits(monkeypatch)
+    stream = SnapshotStream(data, task, blocks=None, learned=learned, rows=30 if task in WIDE else 4)
     pieces = [list(stream.pieces(company.cutoffs[-1], bucket)) for bucket in range(BUCKETS)]
     counts = [stream.count(company.cutoffs[-1], bucket) for bucket in range(BUCKETS)]
     stream.close()
@@ -58,3 +83,5 @@ def test_buckets_and_pieces_do_not_matter(task: Task, tmp_path: Path, engine: Du
     assert together.column_names == expected.column_names
     for name in expected.column_names:
         assert together[name].to_pylist() == expected[name].to_pylist(), name
+    assert sum(len(bucket) for bucket in pieces) > BUCKETS
+    assert dict(fits) == dict.fromkeys(FITS_OF[task.name], 1)  # not anew for each bucket and piece

@@ -1,7 +1,10 @@
 """How likely a customer still is one: a BG/NBD fitted to everybody's visits, as far as they are visible at the cutoff.
 
-The histories are counted in whole days over all customers, so that every bucket of them sees the same fit; where there
-are very many different ones, an even sample of them is used. Each customer is then judged by his own exact times.
+It is fitted anew at each cutoff, from what is visible there and for nothing else (it is never frozen at the first
+training cutoff): a bundle carries no parameters of it, and what it says follows the business as it changes. It is
+fitted once a cutoff, however many rows are scored. The histories are counted in whole days over all customers, so that
+every bucket of them sees the same fit; where there are very many different ones, an even sample of them is used. Each
+customer is then judged by his own exact times.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ from ...errors import ModelError
 from ...estimation import bg_nbd
 from ...estimation.maximum_likelihood import maximise
 from ...language.declarations import DaysSinceFirst, DaysSinceLast, Feature, Group, Visible, Visits
+from .co_purchase import index
 
 Floats = npt.NDArray[np.float64]
 AHEAD = 30
@@ -34,18 +38,18 @@ _HISTORY = Group(
 def still_a_customer(visible: Visible, spine: pa.Table) -> list[Floats]:
     """P(alive) and the visits expected in the next 30 days; missing where no rhythm can be fitted."""
     nothing = np.full(spine.num_rows, np.nan)
-    parameters = _fitted(visible.everywhere(count_histories))
+    parameters = visible.everywhere(count_histories, _fitted)
     if parameters is None:
         return [nothing, nothing]
+    customers = spine["customer_id"].combine_chunks().dictionary_encode()
     histories = visible.measure(_HISTORY)
-    x, last, age = _histories(histories)
-    found = pc.index_in(spine["customer_id"], histories["customer_id"].combine_chunks())
-    row = np.asarray(pc.fill_null(found, -1), np.int64)
-    some, row = row >= 0, np.maximum(row, 0)
-    if not some.any():
+    histories = histories.filter(pc.is_in(histories["customer_id"], customers.dictionary))  # others are not asked for
+    if histories.num_rows == 0:
         return [nothing, nothing]
+    x, last, age = _histories(histories)
     scores = [bg_nbd.alive(parameters, x, last, age), bg_nbd.expected(parameters, x, last, age, float(AHEAD))]
-    return [np.where(some, score[row], np.nan) for score in scores]
+    row = index(customers.dictionary, histories["customer_id"].combine_chunks())[customers.indices.to_numpy()]
+    return [np.where(row >= 0, score[row], np.nan) for score in scores]
 
 
 def count_histories(visible: Visible) -> pa.Table:

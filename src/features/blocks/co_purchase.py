@@ -23,10 +23,7 @@ _RECENT = Group("transactions", ("customer_id", "category"), (Feature("n", Count
 
 def co_purchase(visible: Visible, spine: pa.Table) -> list[npt.NDArray[np.float64]]:
     """The mean over the customer's basket of P(c | b), and of the lift P(c | b) / P(c); missing without a basket."""
-    categories, together, customers = _conditions(visible.everywhere(count_together))
-    alone = np.maximum(np.diag(together), 1.0)
-    conditional = together / alone[:, None]
-    lift = conditional / (alone / max(customers, 1))[None, :]
+    categories, conditional, lift = visible.everywhere(count_together, _conditions)
     baskets = _baskets(visible, categories)
     entities = spine["customer_id"].combine_chunks().dictionary_encode()
     held = index(entities.dictionary, baskets.owners)
@@ -77,15 +74,17 @@ def _baskets(visible: Visible, categories: pa.Array) -> _Baskets:
     return _Baskets(customers.dictionary, matrix)
 
 
-def _conditions(counted: pa.Table) -> tuple[pa.Array, npt.NDArray[np.float64], int]:
-    """The categories in order, the matrix of counts (categories, categories), and the number of customers."""
+def _conditions(counted: pa.Table) -> tuple[pa.Array, npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """The categories in order, and P(c | b) and the lift, by b and c (categories, categories)."""
     of_all = pc.is_null(counted["category"])
     customers = pc.sum(counted.filter(of_all)["n"]).as_py() or 0
     counted = counted.filter(pc.invert(of_all))
     categories = pa.array(sorted(pc.unique(counted["category"]).to_pylist()), pa.string())
     together = np.zeros((len(categories), len(categories)))
     together[index(counted["category"], categories), index(counted["other"], categories)] = counted["n"].to_numpy()
-    return categories, together, customers
+    alone = np.maximum(np.diag(together), 1.0)
+    conditional = together / alone[:, None]
+    return categories, conditional, conditional / (alone / max(customers, 1))[None, :]
 
 
 def index(values: pa.Array | pa.ChunkedArray, among: pa.Array) -> npt.NDArray[np.int64]:

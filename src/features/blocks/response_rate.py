@@ -21,11 +21,9 @@ _ANSWERS = Group("responses", CUSTOMER, (Feature("answers", Distinct(column="con
 
 def shrunk_response_rate(visible: Visible, spine: pa.Table) -> list[npt.NDArray[np.float64]]:
     """The rate of each row's customer; missing while nobody was contacted."""
-    counted = visible.everywhere(count_contacts)
-    totals = {kind: sum(counted.filter(pc.equal(counted["kind"], kind))["n"].to_pylist()) for kind in _KINDS}
-    if totals["contacts"] == 0:
+    mean = visible.everywhere(count_contacts, _mean)
+    if mean is None:
         return [np.full(spine.num_rows, np.nan)]
-    mean = min(totals["answers"] / totals["contacts"], 1.0)
     contacts, answers = (_of(spine, visible.measure(group), name) for name, group in _KINDS.items())
     return [(answers + STRENGTH * mean) / (np.maximum(contacts, answers) + STRENGTH)]
 
@@ -34,6 +32,12 @@ def count_contacts(visible: Visible) -> pa.Table:
     """Contacts and answered contacts in all: `kind` (string), `n` (int64)."""
     totals = [int(pc.sum(visible.measure(group)[name]).as_py() or 0) for name, group in _KINDS.items()]
     return pa.table({"kind": list(_KINDS), "n": pa.array(totals, pa.int64())})
+
+
+def _mean(counted: pa.Table) -> float | None:
+    """The rate of all customers together; None while nobody was contacted."""
+    totals = {kind: sum(counted.filter(pc.equal(counted["kind"], kind))["n"].to_pylist()) for kind in _KINDS}
+    return min(totals["answers"] / totals["contacts"], 1.0) if totals["contacts"] else None
 
 
 _KINDS = {"contacts": _CONTACTS, "answers": _ANSWERS}

@@ -24,7 +24,7 @@ _UNIT = 1000.0
 
 def similar_customers(visible: Visible, spine: pa.Table) -> list[Floats]:
     """The strength of each row's category for its customer; missing without purchases in the last year."""
-    gram, categories = _gram(visible.everywhere(count_products))
+    categories, projection = visible.everywhere(count_products, _projection)
     owners, bought = _matrix(visible, categories)
     entities = spine["customer_id"].combine_chunks().dictionary_encode()
     held = index(entities.dictionary, owners)
@@ -32,9 +32,7 @@ def similar_customers(visible: Visible, spine: pa.Table) -> list[Floats]:
     known = (held >= 0)[row] & (column >= 0)
     if not known.any():
         return [np.full(spine.num_rows, np.nan)]
-    _, vectors = np.linalg.eigh(gram)
-    first = vectors[:, -DIMENSIONS:]
-    strength = (bought[np.maximum(held, 0)] / _UNIT) @ (first @ first.T)
+    strength = (bought[np.maximum(held, 0)] / _UNIT) @ projection
     return [np.where(known, strength[row, column], np.nan)]
 
 
@@ -61,8 +59,13 @@ def _matrix(visible: Visible, categories: pa.Array) -> tuple[pa.Array, sparse.cs
     return customers.dictionary, matrix
 
 
-def _gram(counted: pa.Table) -> tuple[Floats, pa.Array]:
+def _projection(counted: pa.Table) -> tuple[pa.Array, Floats]:
+    """The categories in order, and V V' (categories, categories)."""
     categories = pa.array(sorted(pc.unique(counted["category"]).to_pylist()), pa.string())
     gram = np.zeros((len(categories), len(categories)))
     gram[index(counted["category"], categories), index(counted["other"], categories)] = counted["n"].to_numpy()
-    return gram / _UNIT**2, categories
+    if not len(categories):
+        return categories, gram
+    _, vectors = np.linalg.eigh(gram / _UNIT**2)
+    first = vectors[:, -DIMENSIONS:]
+    return categories, first @ first.T

@@ -15,6 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...language.declarations import Count, Feature, Group, Sum, Visible
+from .co_purchase import index
 
 YEAR = 365
 _ITEMS = Feature("items", Count(last=(YEAR,)), definition="")
@@ -40,13 +41,13 @@ def up_sell(visible: Visible, spine: pa.Table) -> list[npt.NDArray[np.float64]]:
 
     Also 0 where he bought nothing of the line: something new is a cross-sell. Missing where the category has no tier.
     """
-    ladder = _ladder(visible.everywhere(count_kinds))
+    ladder = visible.everywhere(count_kinds, _ladder)
     owners, highest = _highest(visible, ladder)
-    category = _index(spine["category"], ladder.categories)
+    category = index(spine["category"], ladder.categories)
     known = category >= 0
     if not known.any() or not len(owners):
         return [np.where(known, 0.0, np.nan)]
-    owner = _index(spine["customer_id"], owners)
+    owner = index(spine["customer_id"], owners)
     bought = np.where(owner >= 0, highest[owner, ladder.line[category]], _NEVER)
     is_higher = (bought > _NEVER) & (bought < ladder.rank[category])
     return [np.where(known, is_higher.astype(np.float64), np.nan)]
@@ -102,12 +103,7 @@ def _highest(visible: Visible, ladder: _Ladder) -> tuple[pa.Array, npt.NDArray[n
     )
     rank = np.array([ladder.rank_of.get(pair, _NEVER) for pair in tiers], np.int64)
     highest = np.full((len(owners), max(len(ladder.lines), 1)), _NEVER, np.int64)
-    of_line = _index(pc.cast(own["line"], pa.string()), ladder.lines)
+    of_line = index(pc.cast(own["line"], pa.string()), ladder.lines)
     held = of_line >= 0
-    np.maximum.at(highest, (_index(own["customer_id"], owners)[held], of_line[held]), rank[held])
+    np.maximum.at(highest, (index(own["customer_id"], owners)[held], of_line[held]), rank[held])
     return owners, highest
-
-
-def _index(values: pa.Array | pa.ChunkedArray, among: pa.Array) -> npt.NDArray[np.int64]:
-    """Position of each value in `among`, -1 where it is not there."""
-    return np.asarray(pc.fill_null(pc.index_in(values, among), -1), np.int64)
