@@ -335,11 +335,11 @@ def _join_attributes(query: exp.Select, attributes: AttributeTable, alias: str, 
     same = [equal(exp.column(key, alias), exp.column(key, "s")) for key in keys]
     on = exp.and_(*same, *attributes_in_sight(attributes.table, alias, types))
     query = query.join(source.as_(alias), on=on, join_type="left", copy=False)
-    for column, name in attributes.columns:
-        value = attribute_in_sight(exp.column(column, alias, quoted=True), types[column])
+    values = [attribute_in_sight(exp.column(c, alias, quoted=True), types[c]) for c, _ in attributes.columns]
+    for value, (_, name) in zip(values, attributes.columns, strict=True):
         query = query.select(exp.alias_(value, name, quoted=True), copy=False)
-    if attributes.missing:
-        share = missing_share([exp.column(column, alias, quoted=True) for column, _ in attributes.columns])
+    if attributes.missing:  # of what is in sight: that there will be a date is not known before it
+        share = missing_share([value.copy() for value in values])
         query = query.select(exp.alias_(share, attributes.missing, quoted=True), copy=False)
     return query
 

@@ -82,12 +82,15 @@ def test_attributes_come_in_types_that_models_read(engine: DuckDBEngine) -> None
         "moved": "double",
         "born": "double",
         "select": "string",
+        "profile_missing": "double",
     }
     assert found["flag"].to_pylist() == ["true", "false", None]
     assert found["money"].to_pylist() == [1.0, None, 3.0]
     assert found["moved"].to_pylist() == [3.0, None, None]  # a date after the cutoff is not known yet
     assert found["born"].to_pylist() == [10.0, None, None]
     assert found["select"].to_pylist() == ["a", "b", None]
+    missing = pytest.approx([0, 4 / 7, 5 / 7])  # the date after the cutoff is among what is missing
+    assert found["profile_missing"].to_pylist() == missing
 
 
 def test_prospects_never_show_what_became_of_them() -> None:
