@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from functools import reduce
+from functools import cache, reduce
 
 from sqlglot import exp
 
@@ -70,17 +70,27 @@ def total(column: str, type_name: str) -> exp.Expression:
         return exp.Sum(this=value)
     least, most = exp.Neg(this=exp.Literal.number(_MOST)), exp.Literal.number(_MOST)
     bounded = exp.Greatest(this=exp.Least(this=value, expressions=[most]), expressions=[least])
-    return exp.Sum(this=exp.cast(bounded, "decimal(18, 6)"))
+    return exp.Sum(this=typed(bounded, "decimal(18, 6)"))
+
+
+@cache
+def _type(name: str) -> exp.DataType:
+    return exp.DataType.build(name)
+
+
+def typed(value: exp.Expression, name: str) -> exp.Expression:
+    """A copy of a value, cast to a type; `exp.cast` reads the type's name anew each time."""
+    return exp.Cast(this=value.copy(), to=_type(name).copy())
 
 
 def number(value: exp.Expression) -> exp.Expression:
     """As a double."""
-    return exp.cast(value, "double")
+    return typed(value, "double")
 
 
 def wide(value: exp.Expression) -> exp.Expression:
     """As an integer of 128 bits: squares of seconds outgrow 64 bits after a century."""
-    return exp.cast(value.copy(), "int128")
+    return typed(value, "int128")
 
 
 def is_number(type_name: str) -> bool:
@@ -100,7 +110,7 @@ def plain(value: exp.Expression, type_name: str) -> exp.Expression:
     """A value of a type that is kept (text, BIGINT, DOUBLE), or as the number or text that stands for it."""
     if type_name in ("VARCHAR", "BIGINT", "DOUBLE"):
         return value
-    return exp.cast(value, "double" if is_number(type_name) else "text")
+    return typed(value, "double" if is_number(type_name) else "text")
 
 
 def div(left: exp.Expression, right: exp.Expression) -> exp.Expression:

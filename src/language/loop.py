@@ -51,6 +51,7 @@ from .expressions import (
     ratio,
     seconds,
     total,
+    typed,
     wide,
 )
 from .parts import Output, Part, columns_of
@@ -169,7 +170,7 @@ def over_visits(output: Output, seen: Sequence[exp.Expression], cutoff: exp.Expr
         case FadingVisits(fade=fade):
             age = exp.Neg(this=exp.paren(div(days(exp.column("at"), cutoff), exp.Literal.number(fade))))
             weight = exp.Round(this=exp.Mul(this=exp.Exp(this=age), expression=exp.Literal.number(FADING_UNIT)))
-            weights = filtered(exp.Sum(this=exp.cast(weight, "bigint")), seen)
+            weights = filtered(exp.Sum(this=typed(weight, "bigint")), seen)
             return div(number(exp.Coalesce(this=weights, expressions=[ZERO.copy()])), exp.Literal.number(FADING_UNIT))
         case GapMedian():
             return div(number(filtered(exp.Median(this=gap), seen)), day)
@@ -188,7 +189,7 @@ def _gamma_shape(gap: exp.Expression, seen: Sequence[exp.Expression]) -> exp.Exp
     positive = [*seen, exp.GT(this=gap.copy(), expression=ZERO.copy())]
     count = number(filtered(exp.Count(this=gap.copy()), positive))
     log = case_when(exp.GT(this=gap.copy(), expression=ZERO.copy()), exp.Ln(this=number(gap)))
-    scaled = exp.cast(exp.Round(this=exp.Mul(this=log, expression=_millions())), "bigint")
+    scaled = typed(exp.Round(this=exp.Mul(this=log, expression=_millions())), "bigint")
     mean = div(number(filtered(exp.Sum(this=gap.copy()), positive)), count)
     mean_log = div(div(number(filtered(exp.Sum(this=scaled), positive)), _millions()), count.copy())
     least = exp.Literal.number(LEAST_SPREAD)
@@ -277,7 +278,7 @@ def _effective_number(output: Output) -> exp.Expression:
     count = number(exp.column(output.name, quoted=True))
     some = exp.GT(this=count, expression=ZERO.copy())
     scaled = exp.Mul(this=exp.Mul(this=count.copy(), expression=exp.Ln(this=count.copy())), expression=_millions())
-    terms = exp.Sum(this=case_when(some, exp.cast(exp.Round(this=scaled), "bigint")))
+    terms = exp.Sum(this=case_when(some, typed(exp.Round(this=scaled), "bigint")))
     events = number(exp.Sum(this=exp.column(output.name, quoted=True)))
     mean = div(div(number(terms), _millions()), events)
     entropy = exp.Greatest(

@@ -15,6 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from sqlglot import exp
 
+from .expressions import typed
+
 SPINE = "spine"
 
 
@@ -40,7 +42,7 @@ def shift(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
 
 def timestamp(moment: datetime) -> exp.Expression:
     """A literal of a naive UTC moment that no session's time zone can shift."""
-    return exp.cast(exp.Literal.string(moment.isoformat(sep=" ", timespec="microseconds")), "timestampntz")
+    return typed(exp.Literal.string(moment.isoformat(sep=" ", timespec="microseconds")), "timestampntz")
 
 
 @dataclass(frozen=True)

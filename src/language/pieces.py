@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlglot import exp
 
 from .declarations import Group, Measure
-from .expressions import of_somebody
+from .expressions import of_somebody, typed
 from .moments import shift, timestamp
 from .sight import Columns, source_of
 
@@ -71,14 +71,16 @@ class Pieces:
         at, until = exp.column("at", "e"), timestamp(self.cutoffs.edges[-1])
         known = exp.Greatest(this=at, expressions=[exp.Coalesce(this=exp.column("known_at", "e"), expressions=[at])])
         named = [exp.column(name, "e") for name in sorted({"at", *self.group.key, *needed})]
-        query = exp.select(*named, exp.alias_(exp.cast(self.timeline.piece(at), "smallint"), PIECE))
+        query = exp.select(*named, exp.alias_(typed(self.timeline.piece(at), "smallint"), PIECE, copy=False))
         if self.late:
-            query = query.select(exp.alias_(exp.cast(self.cutoffs.piece(known), "smallint"), SEEN))
-        query = query.from_(exp.to_table(self.source).as_("e"))
-        query = query.where(*of_somebody(self.group.key), exp.LTE(this=known if self.late else at, expression=until))
+            slot = typed(self.cutoffs.piece(known), "smallint")
+            query.select(exp.alias_(slot, SEEN, copy=False), copy=False)
+        query.from_(exp.to_table(self.source).as_("e"), copy=False)
+        past = exp.LTE(this=known if self.late else at, expression=until)
+        query.where(*of_somebody(self.group.key), past, copy=False)
         if not (whole_past or self.whole_past):
-            query = query.where(exp.GT(this=at, expression=timestamp(self.timeline.edges[0])))
-        return query.subquery("v")
+            query.where(exp.GT(this=at, expression=timestamp(self.timeline.edges[0])), copy=False)
+        return query.subquery("v", copy=False)
 
     @property
     def carried(self) -> list[str]:
@@ -114,8 +116,8 @@ class Pieces:
 
     def bit(self, piece: exp.Expression) -> exp.Expression:
         """A whole number with the bit of a piece."""
-        one = exp.cast(exp.Literal.number(1), "bigint")
-        return exp.BitwiseLeftShift(this=one, expression=exp.cast(piece, "int"))
+        one = typed(exp.Literal.number(1), "bigint")
+        return exp.BitwiseLeftShift(this=one, expression=typed(piece, "int"))
 
     def mask(self, cutoff: datetime, window: int | None) -> int:
         """The bits of the pieces of a window."""

@@ -13,7 +13,7 @@ from sqlglot import exp
 
 from .compile import compile_measure, compile_requirement, holds
 from .declarations import Count, Group, Pairs, Planned, Requirement, Seen, Worth
-from .expressions import ZERO, equal, number, of_somebody
+from .expressions import ZERO, equal, number, of_somebody, typed
 from .moments import SPINE, Moment, PerRow, Shared, timestamp
 from .sight import Columns, Sight, source_of
 
@@ -77,9 +77,7 @@ def compile_spine(
         query = query.where(holds(requirement.condition, exp.column("value", f"r{index}")))
     if target is not None:
         query = _joined(query, compile_requirement(target, moment, columns), target.key, "t", moment)
-        query = query.select(
-            exp.alias_(exp.cast(holds(target.condition, exp.column("value", "t")), "tinyint"), "target")
-        )
+        query = query.select(exp.alias_(typed(holds(target.condition, exp.column("value", "t")), "tinyint"), "target"))
     if worth is not None:
         measured = compile_measure(worth.table, worth.key, worth.measure, moment, columns)
         query = _joined(query, measured, worth.key, "w", moment)

@@ -23,7 +23,7 @@ from .declarations import (
     Measure,
     Visits,
 )
-from .expressions import case_when, conditions, days, div, equal, number, predicates, ratio, seconds, wide
+from .expressions import case_when, conditions, days, div, equal, number, predicates, ratio, seconds, typed, wide
 from .loop import SECONDS_A_DAY, over_visits, spread
 from .moments import timestamp
 from .parts import Output, Part
@@ -144,7 +144,7 @@ class _Chain:
         changing = Step.of(exp.select(*self.keys).distinct().from_(known.table).where(moved))
         self.steps = (known, changing)
         staying = exp.select(*(exp.column(name, "k") for name in (*self.keys, "at", PIECE)))
-        staying = staying.select(exp.alias_(exp.cast(exp.Null(), "int"), ONLY)).from_(known.table.as_("k"))
+        staying = staying.select(exp.alias_(typed(exp.Null(), "int"), ONLY)).from_(known.table.as_("k"))
         staying = staying.join(changing.table.as_("c"), on=self._same("k", "c"), join_type="anti")
         numbers = [(number,) for number in range(len(self.pieces.cutoffs.edges))]
         cutoffs = exp.values(numbers, alias="n", columns=[ONLY])

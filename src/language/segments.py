@@ -26,7 +26,7 @@ from .declarations import (
     Sum,
     TopShare,
 )
-from .expressions import ZERO, conditions, days, filtered, known, number, plain, predicates, ratio, total
+from .expressions import ZERO, conditions, days, filtered, known, number, plain, predicates, ratio, total, typed
 from .loop import share_of_largest
 from .moments import timestamp
 from .parts import Output, Part, columns_of
@@ -82,7 +82,7 @@ class Atoms:
 
     def columns(self) -> list[exp.Expression]:
         """The aggregates, each under its name."""
-        return [exp.alias_(aggregate, name) for name, aggregate, _ in self._kept.values()]
+        return [exp.alias_(aggregate, name, copy=False) for name, aggregate, _ in self._kept.values()]
 
     def merged(self, name: str, column: str | None = None) -> exp.Expression:
         """What an atom's values in several rows come to; they may lie in a column of another name."""
@@ -107,7 +107,9 @@ def smallest(value: exp.Expression) -> exp.Expression:
 
 def reduced(rows: exp.Expression, by: Sequence[str], aggregates: Sequence[exp.Expression]) -> Step:
     """The step that reduces rows by some columns."""
-    return Step.of(exp.select(*by, *aggregates).from_(rows).group_by(*by))
+    keys = [exp.column(name) for name in by]
+    query = exp.select(*keys, *aggregates).from_(rows, copy=False)
+    return Step.of(query.group_by(*(key.copy() for key in keys), copy=False))
 
 
 def from_pieces(
@@ -127,7 +129,8 @@ def from_pieces(
             return filtered(atoms.merged(name), seen)
 
         columns.append(member.named(value(get, cutoff)))
-    query = exp.select(*keys, *columns).from_(step.table).where(*visible).group_by(*keys)
+    query = exp.select(*map(exp.column, keys), *columns).from_(step.table, copy=False).where(*visible, copy=False)
+    query.group_by(*map(exp.column, keys), copy=False)
     return Part(keys, tuple(member for member, _ in values), query)
 
 
@@ -189,7 +192,7 @@ def _at_last(time: exp.Expression | None) -> Merge:
 
 def whole_number(value: exp.Expression) -> exp.Expression:
     """A sum of counts as a count."""
-    return exp.cast(exp.Coalesce(this=value, expressions=[ZERO.copy()]), "bigint")
+    return typed(exp.Coalesce(this=value, expressions=[ZERO.copy()]), "bigint")
 
 
 # ------------------------------------------------------------------------------------------- measures of values
@@ -203,12 +206,13 @@ def by_value(pieces: Pieces, members: Sequence[Output], column: str, where: Sequ
     values = _Values(pieces, column)
     finals = {cutoff: [m.named(values.of(m, cutoff)) for m in members] for cutoff in pieces.cutoffs.edges}
     grouped = [*keys, column]
-    rows: exp.Expression = exp.select("*").from_(pieces.events(needed)).where(*where).subquery("w")
+    rows: exp.Expression = exp.select(exp.Star()).from_(pieces.events(needed), copy=False).where(*where, copy=False)
+    rows = rows.subquery("w", copy=False)
     steps = []
     if len(values.atoms):
         steps.append(reduced(rows, [*grouped, *pieces.carried], values.atoms.columns()))
         rows = steps[0].table
-    steps.append(reduced(rows, grouped, [exp.alias_(value, name) for name, value in values.wide.items()]))
+    steps.append(reduced(rows, grouped, [exp.alias_(value, name, copy=False) for name, value in values.wide.items()]))
     together = len(members) * len(finals) <= FEW_AGGREGATES
     if together:
         wide = [
@@ -221,8 +225,10 @@ def by_value(pieces: Pieces, members: Sequence[Output], column: str, where: Sequ
     for i, (cutoff, columns) in enumerate(finals.items()):
         if together:
             columns = [m.named(exp.column(_numbered(m.name, i), quoted=True)) for m in members]
-        query = exp.select(*keys, *columns).from_(steps[-1].table)
-        parts[cutoff] = (Part(keys, tuple(members), query if together else query.group_by(*keys)),)
+        query = exp.select(*map(exp.column, keys), *columns).from_(steps[-1].table, copy=False)
+        parts[cutoff] = (
+            Part(keys, tuple(members), query if together else query.group_by(*map(exp.column, keys), copy=False)),
+        )
     return Segments(tuple(steps), parts)
 
 

@@ -16,7 +16,7 @@ from sqlglot import exp
 from ..data.contract import ENTITY_DOMAINS
 from ..data.dataset import whole
 from .declarations import Group, Measure
-from .expressions import case_when, conditions, days, equal, is_time, plain
+from .expressions import case_when, conditions, days, equal, is_time, plain, typed
 from .moments import SPINE, Moment, PerRow, edge_name
 
 Columns = Mapping[str, Mapping[str, str]]
@@ -157,7 +157,7 @@ def attribute_in_sight(value: exp.Expression, type_name: str) -> exp.Expression:
     if not is_time(type_name):
         return plain(value, type_name)
     cutoff = exp.column("cutoff", "s")
-    moment = exp.cast(value, "timestampntz")
+    moment = typed(value, "timestampntz")
     return case_when(exp.LTE(this=moment, expression=cutoff), days(moment.copy(), cutoff.copy()))
 
 
