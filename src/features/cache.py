@@ -23,6 +23,7 @@ from .own import checksums
 from .plan import FeaturePlan, Learned
 
 MOST_BYTES = 2_000_000_000
+GROUP_ROWS = 50_000  # a group of rows is held in memory until it is written
 _PACKAGE = __name__.partition(".")[0]
 _ROOMS = ("data", "language", "estimation", "features")
 
@@ -60,7 +61,8 @@ class SnapshotCache:
         file.parent.mkdir(parents=True, exist_ok=True)
         handle, aside = tempfile.mkstemp(dir=file.parent, prefix=".part-")
         os.close(handle)
-        pq.write_table(snapshot, aside, compression="lz4", use_dictionary=False)  # writing must cost less than building
+        # Writing must cost less than building.
+        pq.write_table(snapshot, aside, compression="lz4", use_dictionary=False, row_group_size=GROUP_ROWS)
         os.replace(aside, file)
         self._prune(file.parent)
 

@@ -46,9 +46,13 @@ class Rule(ABC):
     def score(self, table: pa.Table) -> Floats:
         """The number (n,) to rank by, finite; large means likely."""
 
-    @abstractmethod
     def predict(self, table: pa.Table) -> Floats:
         """Probabilities (n,)."""
+        return self.probability(self.score(table))
+
+    @abstractmethod
+    def probability(self, score: Floats) -> Floats:
+        """The probabilities (n,) that scores (n,) of this rule stand for."""
 
 
 class Prior(Rule):
@@ -74,9 +78,9 @@ class Prior(Rule):
         """The same log-odds for every row."""
         return np.full(table.num_rows, self._log_odds)
 
-    def predict(self, table: pa.Table) -> Floats:
+    def probability(self, score: Floats) -> Floats:
         """The same probability for every row."""
-        return sigmoid(self.score(table))
+        return sigmoid(score)
 
 
 class RankedRule(Rule):
@@ -104,9 +108,9 @@ class RankedRule(Rule):
         self._calibrator = choose_calibrator(self._log_odds_of_rank(scores), labels, entities, seed=seed)
         return self
 
-    def predict(self, table: pa.Table) -> Floats:
+    def probability(self, score: Floats) -> Floats:
         """Calibrated probabilities (n,)."""
-        probability = self._calibrator.apply(self._log_odds_of_rank(self.score(table)))
+        probability = self._calibrator.apply(self._log_odds_of_rank(score))
         return sigmoid(np.log(probability / (1 - probability)) + self._shift)
 
     def _log_odds_of_rank(self, scores: Floats) -> Floats:

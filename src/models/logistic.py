@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from ..language.declarations import FeatureColumn
 from .base import Floats
 from .baselines import Rule, labels_of
+from .boosting import CHUNK
 from .calibration_fits import sigmoid
 from .encoding import Encoder
 
@@ -52,11 +53,15 @@ class LogisticRegression(Rule):
 
     def score(self, table: pa.Table) -> Floats:
         """Log-odds (n,)."""
-        return np.asarray(self._pipeline.decision_function(self._matrix(table)) + self._shift)
+        scores = np.empty(table.num_rows)
+        for start in range(0, table.num_rows, CHUNK):  # the pipeline holds several copies of what it reads
+            part = self._matrix(table.slice(start, CHUNK))
+            scores[start : start + len(part)] = self._pipeline.decision_function(part)
+        return np.asarray(scores + self._shift)
 
-    def predict(self, table: pa.Table) -> Floats:
+    def probability(self, score: Floats) -> Floats:
         """Its own probabilities (n,), not calibrated again."""
-        return sigmoid(self.score(table))
+        return sigmoid(score)
 
     def _matrix(self, table: pa.Table) -> Floats:
         matrix = self._encoder.encode(table)

@@ -119,10 +119,7 @@ def _test(material: Material, fitted: Fitted) -> tuple[pa.Table, pa.Table]:
         scores = {"raw_score": raw, "score": fitted.model.calibrator.apply(raw)}
         if MARGIN in rows.column_names:
             scores["margin"] = np.nan_to_num(numbers(rows, MARGIN))
-        for name, values in fitted.rules.scores(rows).items():
-            scores[f"{name}:rank"] = values
-        for name, values in fitted.rules.probabilities(rows).items():
-            scores[f"{name}:probability"] = values
+        scores |= fitted.rules.columns(rows)
         if fitted.worth is not None:
             scores |= vars(fitted.worth.foretell(rows, scores["score"]))
             at_hand = rules_at_hand(material.task, rows.column_names)

@@ -157,6 +157,7 @@ class Material:
             if keep:
                 chosen = np.random.default_rng([self.seed, number]).random(piece.num_rows) < share
                 kept.append(piece.filter(pa.array(chosen)))
+            del piece  # or it would be held while the next one is built
         return pa.concat_tables(scored), pa.concat_tables(kept) if kept else spine.slice(0, 0)
 
     def _pieces(self, spine: pa.Table) -> Iterator[pa.Table]:

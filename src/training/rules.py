@@ -24,13 +24,16 @@ class Rules:
     words: dict[str, str]
     chosen: str
 
-    def scores(self, table: pa.Table) -> dict[str, Floats]:
-        """Each rule's ranking score (n,), by name."""
-        return {name: rule.score(table) for name, rule in self.fitted.items()}
+    def columns(self, table: pa.Table) -> dict[str, Floats]:
+        """For each rule its ranking score (n,) as `<name>:rank` and its calibrated probability as `<name>:probability`.
 
-    def probabilities(self, table: pa.Table) -> dict[str, Floats]:
-        """Each rule's calibrated probability (n,), by name; calibration keeps the order, so it ranks as the score."""
-        return {name: rule.predict(table) for name, rule in self.fitted.items()}
+        Calibration keeps the order, so a probability ranks as the score.
+        """
+        found: dict[str, Floats] = {}
+        for name, rule in self.fitted.items():
+            score = rule.score(table)
+            found |= {f"{name}:rank": score, f"{name}:probability": rule.probability(score)}
+        return found
 
 
 def fit_rules(
