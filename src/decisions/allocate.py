@@ -27,6 +27,7 @@ NOTHING = -1
 _ROUNDS = 200
 _CLOSE = 1e-4  # of the bound: below that, better prices would not be worth a look
 _TINY = 1e-9
+_MOST_TRIED = 200_000  # of the changes that would use up what is left: after the best of them little is left
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def allocate(value: Floats, uses: Floats, limits: Floats) -> Allocation:
     choice = _choose(value, uses, prices)
     choice = _give_back(choice, value, uses, limits, prices)
     choice = _spend_what_is_left(choice, value, uses, limits, prices)
-    used = _used(choice, uses)
+    used = used_by(choice, uses)
     return Allocation(choice, _worth(choice, value), bound, prices, used)
 
 
@@ -81,7 +82,7 @@ def _dual(value: Floats, uses: Floats, limits: Floats, prices: Floats) -> tuple[
     choice = _choose(value, uses, prices)
     taken = choice >= 0
     net = value[taken, choice[taken]] - (uses @ prices)[choice[taken]]
-    return float(net.sum() + prices @ limits), limits - _used(choice, uses)
+    return float(net.sum() + prices @ limits), limits - used_by(choice, uses)
 
 
 def _best_prices(value: Floats, uses: Floats, limits: Floats) -> tuple[Floats, float]:
@@ -147,7 +148,7 @@ def _give_back(choice: Choices, value: Floats, uses: Floats, limits: Floats, pri
     """Move customers to what is next best for them, where that loses least, until every limit holds."""
     choice = choice.copy()
     for resource in range(len(limits)):
-        over = _used(choice, uses)[resource] - limits[resource]
+        over = used_by(choice, uses)[resource] - limits[resource]
         if over <= _TINY * (1 + limits[resource]):
             continue
         holders = np.flatnonzero((choice >= 0) & (_of(uses[:, resource], choice) > 0))
@@ -179,7 +180,7 @@ def _next_best(
 def _drop_the_rest(choice: Choices, value: Floats, uses: Floats, limits: Floats) -> Choices:
     """Take actions away, the least worth a unit first, where a limit is still exceeded."""
     for resource in range(len(limits)):
-        over = _used(choice, uses)[resource] - limits[resource]
+        over = used_by(choice, uses)[resource] - limits[resource]
         if over <= _TINY * (1 + limits[resource]):
             continue
         holders = np.flatnonzero((choice >= 0) & (_of(uses[:, resource], choice) > 0))
@@ -193,7 +194,7 @@ def _drop_the_rest(choice: Choices, value: Floats, uses: Floats, limits: Floats)
 def _spend_what_is_left(choice: Choices, value: Floats, uses: Floats, limits: Floats, prices: Floats) -> Choices:
     """Give better actions to whoever gains most for what they take, as long as the limits allow."""
     choice = choice.copy()
-    left = limits - _used(choice, uses)
+    left = limits - used_by(choice, uses)
     now = np.where(choice >= 0, _own(value, choice), 0.0)
     gain = value - now[:, None]
     rows, actions = np.nonzero(gain > _TINY)
@@ -205,7 +206,7 @@ def _spend_what_is_left(choice: Choices, value: Floats, uses: Floats, limits: Fl
     weight = np.maximum(prices, _TINY * (1 + prices.max(initial=0)))
     order = np.argsort(-(gain[rows, actions] / (more @ weight + _TINY)), kind="stable")
     done = np.zeros(len(choice), bool)
-    for place in order[:200_000]:
+    for place in order[:_MOST_TRIED]:
         row, action = rows[place], actions[place]
         if done[row]:
             continue
@@ -216,7 +217,7 @@ def _spend_what_is_left(choice: Choices, value: Floats, uses: Floats, limits: Fl
     return choice
 
 
-def _used(choice: Choices, uses: Floats) -> Floats:
+def used_by(choice: Choices, uses: Floats) -> Floats:
     """What a plan takes of each resource, (r,)."""
     counts = np.bincount(choice[choice >= 0], minlength=len(uses)).astype(np.float64)
     return np.asarray(counts @ uses)

@@ -15,10 +15,10 @@ import pyarrow as pa
 
 from ..config import PlanConfig
 from ..errors import GateError
-from .allocate import NOTHING, Choices, Floats, allocate
+from .allocate import NOTHING, Choices, Floats, allocate, used_by
 from .candidates import Candidates, Flags, resources
 
-CURVE = (0.25, 0.5, 0.75, 1.0, 1.25, 1.5, 2.0)
+CURVE = (0.25, 0.5, 0.75, 1.5, 2.0)
 
 
 @dataclass(frozen=True)
@@ -55,51 +55,62 @@ class Plan:
         return 0.0 if self.bound <= 0 else max(0.0, (self.bound - self.value) / self.bound)
 
 
-def make_plan(config: PlanConfig, found: Candidates, *, seed: int, salt: str) -> Plan:
+def make_plan(config: PlanConfig, found: Candidates, *, seed: int, salt: str, held_out: Flags | None = None) -> Plan:
     """Choose among candidates under the limits of a configuration.
 
-    `salt` names the day, so that another day leaves other customers to chance. GateError where the mandatory actions
-    alone need more than a limit allows, naming the limit.
+    `salt` names the day, so that another day leaves other customers to chance; `held_out` (n,) says who is, where that
+    is known already. Whoever gets a mandatory action is not left to chance. GateError where the mandatory actions alone
+    need more than a limit allows, naming the limit.
     """
     names, uses, limits = resources(config)
-    held_out = _held_out(found.entities, config.holdout, f"{seed}/{salt}")
-    value = found.value.copy()
-    value[held_out] = -np.inf
     must = np.array([action.mandatory for action in config.actions.values()])
-    choice = _mandatory(value, must)
-    taken = _used(choice, uses)
+    choice = _mandatory(found.value, must)
+    taken = used_by(choice, uses)
     _refuse_too_much(names, limits, taken)
-    value[choice >= 0] = -np.inf
+    held_out = left_to_chance(config, found, seed=seed, salt=salt) if held_out is None else held_out
+    held_out = held_out & (choice < 0)
+    value = found.value.copy()
+    value[held_out | (choice >= 0)] = -np.inf
     value[:, must] = -np.inf
-    rest = allocate(value, uses, limits - taken)
+    rest = allocate(value, uses, np.maximum(limits - taken, 0.0))
     choice = np.where(choice >= 0, choice, rest.choice)
     had_to = float(_own(found.value, choice, must).sum())
-    cost = float(
-        sum(
-            action.cost * (choice == place).sum()
-            for place, action in enumerate(config.actions.values())
-            if action.mandatory
-        )
-    )
+    costs = np.array([action.cost for action in config.actions.values()])
     told = tuple(
         Limit(name, float(limit), float(of_all), float(price))
         for name, limit, of_all, price in zip(names, limits, taken + rest.used, rest.prices, strict=True)
     )
-    return Plan(found, choice, held_out, rest.value + had_to, rest.bound + had_to, told, cost, rest.prices, uses)
+    return Plan(
+        candidates=found,
+        choice=choice,
+        held_out=held_out,
+        value=rest.value + had_to,
+        bound=rest.bound + had_to,
+        limits=told,
+        mandatory_cost=float(costs[choice[(choice >= 0) & must[np.maximum(choice, 0)]]].sum()),
+        prices=rest.prices,
+        uses=uses,
+    )
 
 
-def budget_curve(config: PlanConfig, found: Candidates, *, seed: int, salt: str) -> list[tuple[float, float]]:
+def left_to_chance(config: PlanConfig, found: Candidates, *, seed: int, salt: str) -> Flags:
+    """Who is left to chance (n,)."""
+    return _held_out(found.entities, config.holdout, f"{seed}/{salt}")
+
+
+def budget_curve(config: PlanConfig, made: Plan) -> list[tuple[float, float]]:
     """What plans with less or more money would bring: pairs of budget and value; empty where there is no budget."""
     if config.budget is None:
         return []
-    points = []
+    points = [(config.budget, made.value)]
     for share in CURVE:
         other = config.model_copy(update={"budget": config.budget * share})
         try:
-            points.append((config.budget * share, make_plan(other, found, seed=seed, salt=salt).value))
+            plan = make_plan(other, made.candidates, seed=0, salt="", held_out=made.held_out)
         except GateError:  # so little does not even pay for what is mandatory
             continue
-    return points
+        points.append((config.budget * share, plan.value))
+    return sorted(points)
 
 
 def second_best(plan: Plan) -> tuple[Choices, Floats]:
@@ -146,10 +157,6 @@ def _refuse_too_much(names: tuple[str, ...], limits: Floats, taken: Floats) -> N
         raise GateError(
             f"the mandatory actions alone need more than there is of: {'; '.join(short)}; raise it, or drop one"
         )
-
-
-def _used(choice: Choices, uses: Floats) -> Floats:
-    return np.asarray(np.bincount(choice[choice >= 0], minlength=len(uses)).astype(np.float64) @ uses)
 
 
 def _own(value: Floats, choice: Choices, among: Flags) -> Floats:

@@ -65,8 +65,11 @@ def policy_value(
     `reward`, `action`, `propensity` (the probability with which that action was taken) and `policy` (the plan's action)
     are (n,), actions counted from 0; `expected` (n, m) is what a model fitted on other rows expects of each action.
     Intervals are percentiles of a bootstrap over rows. DataError where a probability is not in (0, 1], or fewer than
-    1 % of the logged decisions agree with the plan: nothing can be said then.
+    1 % of the logged decisions agree with the plan: nothing can be said then. ValueError for an action below 0: doing
+    nothing is an action of its own.
     """
+    if min(action.min(initial=0), policy.min(initial=0)) < 0:
+        raise ValueError("actions are counted from 0: number doing nothing as an action of its own")
     if not ((propensity > 0) & (propensity <= 1)).all():
         raise DataError("the log has probabilities outside (0, 1]: a decision that could not happen was logged")
     agrees = action == policy

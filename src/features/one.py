@@ -6,6 +6,7 @@ that need everybody (fitted ones, and measures of categories or campaigns) are n
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -53,7 +54,10 @@ class One:
                 data.engine.add_files(table, own)
                 continue
             data.engine.add_files(f"{table}{_FILES}", own)
-            mine = exp.EQ(this=exp.column(owners[0], quoted=True), expression=exp.convert(self.entity))
+            owner: exp.Expression = exp.column(owners[0], quoted=True)
+            if isinstance(self.entity, str):  # also one that could not be an id of these data
+                owner = exp.cast(owner, "text")
+            mine = exp.EQ(this=owner, expression=exp.convert(self.entity))
             data.engine.materialise(table, exp.select("*").from_(exp.to_table(f"{table}{_FILES}")).where(mine))
         define_moments(data.engine, data.columns)
 
@@ -133,7 +137,7 @@ def _typed(data: Dataset, key: str, entity: int | str) -> int | str:
     types = {data.columns[table][key] for table in data.files if key in data.columns[table]}
     if any("INT" in name for name in types):
         text = str(entity).strip()
-        return int(text) if text.lstrip("-").isdigit() else entity
+        return int(text) if re.fullmatch(r"-?[0-9]{1,18}", text) else entity
     return str(entity)
 
 

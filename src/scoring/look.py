@@ -13,8 +13,10 @@ from dataclasses import asdict, dataclass
 from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
@@ -27,8 +29,7 @@ from ..features.one import Known, One, kinds_at_hand, nearest_ids
 from ..language.declarations import FeatureColumn
 from ..language.moments import midnight, to_local
 from ..tasks import declare
-from .manifest import read_manifest
-from .results import results, scores_folder
+from .results import open_result, results, scores_folder
 
 FACTS = (
     "days_since_visit",
@@ -157,7 +158,7 @@ def look(
         as_of=day,
         facts=facts,
         favourites=tuple(Favourite(clean(name, 60), times, amount) for name, times, amount in favourites),
-        anniversaries=_anniversaries(one.row(), day),
+        anniversaries=_anniversaries(one.row(), day, config.zone),
         standings=tuple(_standings(data, one, day)),
         note=_note(facts, known, data),
     )
@@ -198,13 +199,14 @@ def _words(column: FeatureColumn, value: float | str, currency: str) -> str:
     return str(format_numbers(np.array([float(value)]), column.unit, currency)[0].as_py())
 
 
-def _anniversaries(row: dict[str, Any], day: date) -> tuple[str, ...]:
-    """Birthdays and days of acquaintance in the next days."""
+def _anniversaries(row: dict[str, Any], day: date, zone: ZoneInfo) -> tuple[str, ...]:
+    """Birthdays and days of acquaintance in the next days, by the calendar of the business."""
     told = []
     for column, what in (("birth_date", "birthday"), ("acquired_at", "anniversary as a customer")):
-        began = row.get(column)
-        if isinstance(began, datetime) and began.date() < day:
-            ahead = next((n for n in range(AHEAD + 1) if _same_day(began.date(), day + timedelta(days=n))), None)
+        moment = row.get(column)
+        began = to_local(moment, zone).date() if isinstance(moment, datetime) else None
+        if began is not None and began < day:
+            ahead = next((n for n in range(AHEAD + 1) if _same_day(began, day + timedelta(days=n))), None)
             if ahead is not None:
                 when = day + timedelta(days=ahead)
                 told.append(f"{what} on {when} (the {when.year - began.year}.)")
@@ -243,18 +245,15 @@ def _standings(data: Dataset, one: One, day: date) -> list[Standing]:
 
 
 def _rows(folder: Path, entity: str) -> list[dict[str, Any]]:
-    """The rows of an entity in a result; none where the result is not whole."""
+    """The rows of an entity in a result; OutputError where the result is not whole."""
+    manifest = open_result(folder)
     try:
-        manifest = read_manifest(folder)
-    except OutputError:
-        return []
-    files = [] if manifest is None else [str(folder / part.file) for part in manifest.parts]
-    if not files:
-        return []
-    rows = ds.dataset(files, format="parquet")
-    kind = rows.schema.field("entity_id").type
-    wanted = pc.scalar(entity).cast(kind) if str(kind) == "string" else pc.scalar(int(entity)).cast(kind)
-    found: list[dict[str, Any]] = rows.to_table(filter=pc.field("entity_id") == wanted).to_pylist()
+        rows = ds.dataset([str(folder / part.file) for part in manifest.parts], format="parquet")
+        kind = rows.schema.field("entity_id").type
+        wanted = pa.scalar(entity if pa.types.is_string(kind) else int(entity), kind)
+        found: list[dict[str, Any]] = rows.to_table(filter=pc.field("entity_id") == wanted).to_pylist()
+    except (pa.ArrowInvalid, OSError) as error:
+        raise OutputError(f"{folder} has a damaged part; run the job again, and it is mended: {error}") from error
     return sorted(found, key=lambda row: (row.get("rank") or 0, -row["score"]))[:REASONS]
 
 

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from ..config import MonitorConfig
 from ..data.dataset import Dataset
+from ..errors import ModelError
 from ..features.outcomes import Outcomes
 from ..tasks import declare
 from ..tasks.base import Task
@@ -79,6 +80,8 @@ def monitor(
     Raises OutputError where a result is damaged.
     """
     task = declare(task_name, data.config.task(task_name))
+    if task.target is None:
+        raise ModelError(f"{task_name} is put together from what is known: it foretells nothing that could come true")
     metric = f"map_at_{task.top}" if task.ranks_within else task.ranking_metric
     outcomes, settings = Outcomes(data, task), data.config.scoring.monitor
     days: list[MonitoredDay] = []

@@ -8,9 +8,8 @@ renamed.
 from __future__ import annotations
 
 import csv
-import json
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from pathlib import Path
@@ -19,7 +18,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from sqlglot import exp
 
 from ..config import PlanConfig
@@ -32,6 +30,7 @@ from ..language.compile import compile_measure
 from ..language.declarations import Count
 from ..language.moments import Shared, midnight, to_local
 from ..models.base import json_bytes
+from ..tasks import declare
 from .durable import publish, recover, writing_to
 from .lock import only_writer
 from .never import Never
@@ -40,6 +39,8 @@ from .results import read_rows, results, scores_folder
 
 Say = Callable[[str], None]
 PLAN, SUMMARY, MANIFEST = "plan", "summary.json", "_manifest.json"
+_KINDS = {"customer_id": "customer", "prospect_id": "prospect"}
+_ITEMS = ("offer_id", "campaign_id")
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 
@@ -66,22 +67,27 @@ def plan(
     cutoff = data.observed_until if as_of is None else midnight(as_of, data.config.zone)
     day = to_local(cutoff, data.config.zone).date()
     say("reading the scores")
-    scores = {name: _scores(data, name, day) for name in _tasks(config)}
+    scores, days = {}, {}
+    for name in _tasks(config):
+        scores[name], days[name] = _scores(data, name, day)
+        if days[name] < day:
+            say(f"the scores of {name} are of {days[name]}, {(day - days[name]).days} days before the plan")
     entities = pc.unique(pa.concat_arrays([table["entity_id"].combine_chunks() for table in scores.values()]))
     if not len(entities):
         raise DataError(f"nobody has a score as of {day}; run `rapport score` first")
     say(f"choosing for {len(entities):,} customers and prospects")
     found = candidates(config, scores, _rules(data, config, entities, cutoff), entities)
     made = make_plan(config, found, seed=data.config.seed, salt=day.isoformat())
-    curve = budget_curve(config, found, seed=data.config.seed, salt=day.isoformat())
-    summary = _summary(config, made, curve, day)
+    summary = _summary(config, made, budget_curve(config, made), day)
+    summary["scores_as_of"] = {name: when.isoformat() for name, when in days.items()}
+    rows = rows_of(made, config, scores, data.config.currency, day)
     place = (out or data.config.home / PLAN / data.config.name) / f"as_of={day.isoformat()}"
     say("writing the plan")
     with writing_to(place.parent):
         place.parent.mkdir(parents=True, exist_ok=True)
         with only_writer(place.with_name(f".{place.name}.lock")):
             recover(place)
-            _write(place, config, made, summary, data.config.currency, day)
+            _write(place, config, rows, summary)
     return PlanReport(place, made, summary)
 
 
@@ -92,9 +98,12 @@ def _tasks(config: PlanConfig) -> list[str]:
     return list(dict.fromkeys(named))
 
 
-def _scores(data: Dataset, task: str, day: date) -> pa.Table:
-    """The newest scores of a task up to a day, the first row of each entity, its id as text."""
-    data.config.task(task)
+def _scores(data: Dataset, task: str, day: date) -> tuple[pa.Table, date]:
+    """The newest scores of a task up to a day, the best row of each entity, and the day they are of.
+
+    `entity_id` is a text that tells customers from prospects: `customer 7`.
+    """
+    kind = _KINDS[declare(task, data.config.task(task)).entity]
     folders = results(scores_folder(data.config, task))
     until = [moment for moment in folders if moment <= day]
     if not until:
@@ -104,34 +113,41 @@ def _scores(data: Dataset, task: str, day: date) -> pa.Table:
     rows = rows.take(order)
     ids = rows["entity_id"].cast(pa.string()).combine_chunks()
     code = np.asarray(ids.dictionary_encode().indices)
-    first = np.flatnonzero(np.diff(code, prepend=-1))
-    return rows.set_column(rows.column_names.index("entity_id"), "entity_id", ids).take(pa.array(first))
+    first = pa.array(np.flatnonzero(np.diff(code, prepend=-1)))
+    named = pc.binary_join_element_wise(kind, ids, " ")
+    return rows.set_column(rows.column_names.index("entity_id"), "entity_id", named).take(first), until[-1]
 
 
 def _rules(data: Dataset, config: PlanConfig, entities: pa.Array, cutoff: datetime) -> list[Rule]:
     """Rules that hold for every action: the list of those never scored, consent, and contacts of the past."""
-    never = Never(data, "customer_id")
-    rules = [Rule("never contacted, or no consent", ~np.asarray(never.allowed(_as_ids(data, entities)), bool))]
     policy = config.contact_policy
-    if data.has("contacts", "customer_id", "at"):
-        window = Count(last=(policy.within_days,))
-        query = compile_measure("contacts", ("customer_id",), window, Shared(cutoff, data.config.zone), data.columns)
-        counted = data.engine.arrow(query)
-        many = counted.filter(pc.greater_equal(counted["value"], policy.most))["customer_id"].cast(pa.string())
-        words = f"contacted {policy.most} times in {policy.within_days} days already"
-        rules.append(Rule(words, np.asarray(pc.is_in(entities, value_set=many.combine_chunks()), bool)))
-    return rules
+    never, often = np.zeros(len(entities), bool), np.zeros(len(entities), bool)
+    for key, kind in _KINDS.items():
+        mine = np.asarray(pc.starts_with(entities, f"{kind} "), bool)
+        if not mine.any():
+            continue
+        ids = pc.utf8_slice_codeunits(entities.filter(pa.array(mine)), len(kind) + 1)
+        if key == "customer_id" or not data.config.scoring.consent:
+            never[mine] = ~np.asarray(Never(data, key).allowed(_as_ids(data, ids, key)), bool)
+        if data.has("contacts", key, "at"):
+            window = Count(last=(policy.within_days,))
+            query = compile_measure("contacts", (key,), window, Shared(cutoff, data.config.zone), data.columns)
+            counted = data.engine.arrow(query)
+            many = counted.filter(pc.greater_equal(counted["value"], policy.most))[key].cast(pa.string())
+            often[mine] = np.asarray(pc.is_in(ids, value_set=many.combine_chunks()), bool)
+    words = f"contacted {policy.most} times in {policy.within_days} days already"
+    return [Rule("never contacted, or no consent", never), Rule(words, often)]
 
 
-def _as_ids(data: Dataset, entities: pa.Array) -> pa.ChunkedArray:
+def _as_ids(data: Dataset, ids: pa.Array, key: str) -> pa.ChunkedArray:
     """The ids in the type of the customers' table, where the rule of consent compares them."""
-    if not data.has("customers", "customer_id"):
-        return pa.chunked_array([entities])
+    if key != "customer_id" or not data.has("customers", "customer_id"):
+        return pa.chunked_array([ids])
     kind = data.engine.arrow(exp.select("customer_id").from_("customers").limit(0)).schema.field("customer_id").type
     if pa.types.is_integer(kind):
-        digits = pc.match_substring_regex(entities, r"^-?\d+$")
-        return pa.chunked_array([pc.if_else(digits, entities, pa.scalar(None, pa.string())).cast(kind)])
-    return pa.chunked_array([entities])
+        digits = pc.match_substring_regex(ids, r"^-?\d+$")
+        return pa.chunked_array([pc.if_else(digits, ids, pa.scalar(None, pa.string())).cast(kind)])
+    return pa.chunked_array([ids])
 
 
 # ------------------------------------------------------------------------------------------- what comes of it
@@ -173,11 +189,12 @@ def _by_action(config: PlanConfig, made: Plan) -> tuple[dict[str, Any], dict[str
     return actions, totals
 
 
-def rows_of(made: Plan, config: PlanConfig, currency: str, day: date) -> pa.Table:
-    """The plan as a table: a row for each candidate, sorted by id.
+def rows_of(made: Plan, config: PlanConfig, scores: Mapping[str, pa.Table], currency: str, day: date) -> pa.Table:
+    """The plan as a table: a row for each candidate, sorted by kind and id.
 
-    Columns entity_id, as_of, action, direction, channel, cost, score, expected_value (missing without an action),
-    held_out, chance (of not being left to chance: the propensity of the decision log), why.
+    Columns kind (customer, prospect), entity_id, as_of, action, item (the offer or campaign), direction, channel, cost,
+    score, expected_value (missing without an action), held_out, chance (the probability of being left to chance, or
+    of not being: the propensity of the decision log), why.
     """
     actions = list(config.actions.items())
     choice, found = made.choice, made.candidates
@@ -187,35 +204,50 @@ def rows_of(made: Plan, config: PlanConfig, currency: str, day: date) -> pa.Tabl
     def named(texts: Iterable[str]) -> pa.Array:
         return pa.array(list(texts), pa.string()).take(pa.array(place, mask=~given))
 
+    who = pc.split_pattern(found.entities, " ", max_splits=1)
     table = pa.table(
         {
-            "entity_id": found.entities,
+            "kind": pc.list_element(who, 0),
+            "entity_id": pc.list_element(who, 1),
             "as_of": pa.repeat(pa.scalar(day, pa.date32()), len(choice)),
             "action": named(name for name, _ in actions),
+            "item": _items(made, config, scores),
             "direction": named(action.direction for _, action in actions),
             "channel": named(action.channel for _, action in actions),
             "cost": pa.array(np.array([action.cost for _, action in actions])[place], mask=~given),
             "score": pa.array(found.score[rows, place], mask=~given),
             "expected_value": pa.array(found.value[rows, place], mask=~given),
             "held_out": pa.array(made.held_out),
-            "chance": pa.array(np.full(len(choice), 1 - config.holdout)),
+            "chance": pa.array(np.where(made.held_out, config.holdout, 1 - config.holdout)),
             "why": reasons_of(made, config, currency),
         }
     )
-    return table.sort_by("entity_id")
+    return table.sort_by([("kind", "ascending"), ("entity_id", "ascending")])
 
 
-def _write(place: Path, config: PlanConfig, made: Plan, summary: dict[str, Any], currency: str, day: date) -> None:
+def _items(made: Plan, config: PlanConfig, scores: Mapping[str, pa.Table]) -> pa.Array:
+    """What each action is about (n,): the offer or campaign of the score that feeds it; missing where there is none."""
+    items = pa.nulls(len(made.choice), pa.string())
+    for place, action in enumerate(config.actions.values()):
+        table = scores[action.task]
+        column = next((name for name in _ITEMS if name in table.column_names), None)
+        if column is not None:
+            at = pc.index_in(made.candidates.entities, value_set=table["entity_id"].combine_chunks())
+            of_all = table[column].cast(pa.string()).combine_chunks().take(at)
+            items = pc.if_else(pa.array(made.choice == place), of_all, items)
+    return items
+
+
+def _write(place: Path, config: PlanConfig, table: pa.Table, summary: dict[str, Any]) -> None:
     hidden = place.with_name(f".{place.name}.new")
     shutil.rmtree(hidden, ignore_errors=True)
     hidden.mkdir()
-    table = rows_of(made, config, currency, day)
     part = write_part([table], hidden, 0)
     for channel in dict.fromkeys(action.channel for action in config.actions.values()):
         _write_channel(table.filter(pc.equal(table["channel"], channel)), hidden / f"{channel}.csv")
     write_content(json_bytes(summary), hidden, SUMMARY)
     columns = [{"name": field.name, "type": str(field.type)} for field in table.schema]
-    manifest = {"as_of": day.isoformat(), "rows": table.num_rows, "columns": columns, "parts": [part.as_json()]}
+    manifest = {"as_of": summary["as_of"], "rows": table.num_rows, "columns": columns, "parts": [part.as_json()]}
     write_content(json_bytes(manifest), hidden, MANIFEST)
     publish(hidden, place)
 
@@ -223,7 +255,7 @@ def _write(place: Path, config: PlanConfig, made: Plan, summary: dict[str, Any],
 def _write_channel(rows: pa.Table, file: Path) -> None:
     """The list of a channel, best first, safe to open in a spreadsheet: no text is taken for a formula."""
     rows = rows.sort_by([("expected_value", "descending"), ("entity_id", "ascending")])
-    columns = ["entity_id", "action", "cost", "expected_value", "why"]
+    columns = ["kind", "entity_id", "action", "item", "cost", "expected_value", "why"]
     with file.open("w", encoding="utf-8", newline="") as out:
         writer = csv.writer(out)
         writer.writerow(columns)
@@ -234,10 +266,3 @@ def _write_channel(rows: pa.Table, file: Path) -> None:
 def spreadsheet_safe(value: Any) -> Any:
     """A text that a spreadsheet would take for a formula gets an apostrophe in front; everything else stays."""
     return f"'{value}" if isinstance(value, str) and value.startswith(_FORMULAS) else value
-
-
-def read_plan(folder: Path) -> tuple[pa.Table, dict[str, Any]]:
-    """A published plan: its rows and its summary."""
-    return pq.read_table(folder / "part-000.parquet", partitioning=None), json.loads(
-        (folder / SUMMARY).read_text("utf-8")
-    )

@@ -22,7 +22,7 @@ from ..models.bundle import save_bundle
 from ..models.scorecard import Scorecard
 from ..registry.lookup import Resolved
 from ..registry.tracking import start_run
-from ..registry.versions import register
+from ..registry.versions import register, set_alias
 from ..tasks import declare
 from ..tasks.base import Task
 from .splits import windows_of
@@ -77,4 +77,6 @@ def draw_up(data: Dataset, name: str, *, seed: int | None = None, say: Say = lam
             }
             save_bundle(model, bundle, about, data.config.resolved(), raw_scores=scores)
             registered = register(data.config, name, run, bundle)
+            # There is nothing by which a card could be promoted: the newest one is in use.
+            set_alias(data.config, name, "champion", str(registered.version))
     return DrawnUp(task, model, rows, snapshots.plan.left_out, registered, run.id)

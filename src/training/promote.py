@@ -91,6 +91,10 @@ def promote(
     seed = config.seed if seed is None else seed
     settings = config.task(name)
     task = declare(name, settings)
+    if task.target is None:
+        raise ModelError(
+            f"{name} is put together, not trained: its newest version is always in use; nothing to promote"
+        )
     champion, challenger = _rivals(config, name, which)
     say(f"scoring what neither version {champion.version} nor version {challenger.version} has seen")
     unseen = unseen_rows(data, task, {"champion": champion, "challenger": challenger}, keep=ALARM_ROWS, seed=seed)

@@ -67,3 +67,9 @@ def test_without_overlap_nothing_is_said() -> None:
         policy_value(np.ones(500), ones, np.full(500, 0.5), zeros)
     with pytest.raises(DataError, match="probabilities outside"):
         policy_value(np.ones(500), ones, np.zeros(500), ones)
+
+
+def test_doing_nothing_is_an_action_of_its_own() -> None:
+    nothing = np.full(500, -1)
+    with pytest.raises(ValueError, match="number doing nothing as an action"):
+        policy_value(np.ones(500), np.zeros(500, np.int64), np.full(500, 0.5), nothing)

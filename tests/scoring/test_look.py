@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 from kiosk import Kiosk, table_of
@@ -16,7 +17,7 @@ from rapport.errors import DataError
 from rapport.features.snapshot import Snapshots
 from rapport.language.moments import midnight
 from rapport.scoring.batch import score
-from rapport.scoring.look import Look, look
+from rapport.scoring.look import Look, _anniversaries, look
 from rapport.tasks import declare
 
 DAY = date(2024, 6, 1)
@@ -91,3 +92,18 @@ def test_the_text_names_what_he_buys(data: Dataset) -> None:
     found = at(data, "k001")
     assert found.favourites[0].name in found.text
     assert "days since the last visit" in found.text
+
+
+def test_anniversaries_are_days_of_the_business() -> None:
+    row = {"birth_date": datetime(1990, 5, 31, 22)}  # the first moment of 1 June in Berlin, in summer
+    (told,) = _anniversaries(row, date(2024, 5, 20), ZoneInfo("Europe/Berlin"))
+    assert told == "birthday on 2024-06-01 (the 34.)"
+    assert _anniversaries({"birth_date": None}, date(2024, 5, 20), ZoneInfo("UTC")) == ()
+    leap = {"acquired_at": datetime(2020, 2, 29, 12)}
+    assert "2023-02-28" in _anniversaries(leap, date(2023, 2, 20), ZoneInfo("UTC"))[0]
+
+
+@pytest.mark.parametrize("entity", ["²", "--5", "k001 ", "K001"])
+def test_ids_that_are_nearly_ids(data: Dataset, entity: str) -> None:
+    with pytest.raises(DataError, match="nobody has the id"):
+        at(data, entity)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 from kiosk import Kiosk
 
@@ -17,7 +20,7 @@ from rapport.config import PlanConfig
 from rapport.data.dataset import Dataset
 from rapport.errors import ConfigError, GateError
 from rapport.scoring.batch import score
-from rapport.scoring.planning import PlanReport, plan, read_plan, spreadsheet_safe
+from rapport.scoring.planning import PlanReport, plan, spreadsheet_safe
 
 DAY = date(2024, 6, 12)
 ACTIONS: dict[str, Any] = {
@@ -46,6 +49,11 @@ def make(scored: Dataset, tmp_path: Path) -> Make:
     return made
 
 
+def read_plan(folder: Path) -> tuple[pa.Table, dict[str, Any]]:
+    rows = pq.read_table(folder / "part-000.parquet", partitioning=None)
+    return rows, json.loads((folder / "summary.json").read_text("utf-8"))
+
+
 def test_everybody_with_a_score_has_a_row_and_a_reason(make: Make) -> None:
     report = make()
     rows, summary = read_plan(report.folder)
@@ -65,7 +73,17 @@ def test_whoever_is_left_to_chance_gets_nothing_and_is_the_same_again(make: Make
     held_out = first.filter(first["held_out"])
     assert 0 < held_out.num_rows < 0.25 * first.num_rows
     assert held_out["action"].null_count == held_out.num_rows
-    assert set(first["chance"].to_pylist()) == {0.9}
+    chances = {(row["held_out"], row["chance"]) for row in first.select(["held_out", "chance"]).to_pylist()}
+    assert chances == {(False, 0.9), (True, 0.1)}
+
+
+def test_a_row_says_what_to_offer_and_how_old_the_scores_are(make: Make) -> None:
+    rows, summary = read_plan(make().folder)
+    mails = rows.filter(pc.equal(rows["action"], "next_offer_mail"))
+    assert mails.num_rows > 0
+    assert mails["item"].null_count == 0
+    assert set(rows["kind"].to_pylist()) == {"customer"}
+    assert summary["scores_as_of"] == {"churn": DAY.isoformat(), "next_offer": DAY.isoformat()}
 
 
 def test_contacts_of_the_past_count(make: Make) -> None:
@@ -94,8 +112,9 @@ def test_mandatory_actions_come_first_and_must_be_paid_for(make: Make) -> None:
     must = {**ACTIONS["next_offer_mail"], "mandatory": True}
     report = make(actions={**ACTIONS, "next_offer_mail": must}, budget=100.0)
     rows, summary = read_plan(report.folder)
-    others = rows.filter(pc.invert(rows["held_out"]))
-    assert summary["actions"]["next_offer_mail"]["given"] > 0.5 * others.num_rows
+    assert summary["actions"]["next_offer_mail"]["given"] > 0.5 * rows.num_rows
+    # Whoever must get it gets it: chance is for the others.
+    assert not pc.any(pc.and_(rows["held_out"], pc.is_valid(rows["action"]))).as_py()
     assert summary["mandatory_cost"] > 0
     with pytest.raises(GateError, match="mandatory actions alone need more than there is of: budget"):
         make(actions={**ACTIONS, "next_offer_mail": must}, budget=1.0)
