@@ -17,7 +17,7 @@ from ..errors import DataError
 from .clock import local_to_utc
 from .contract import EVENT_TABLES, TABLES
 from .engine import DuckDBEngine, Engine
-from .moments import define_moments, moments_of
+from .moments import define_moments, moments_of, read_whole
 from .report import Report
 
 
@@ -59,7 +59,9 @@ class Dataset:
         for table, files in self.files.items():
             some = files if bucket is None or len(files) == 1 else (files[bucket],)
             (engine or self.engine).hold_files(table, some)
-        define_moments(engine or self.engine, self.columns)
+        for table in () if bucket is None else read_whole(self.files):
+            (engine or self.engine).add_files(whole(table), self.files[table])
+        define_moments(engine or self.engine, self.columns, of_all=None if bucket is None else whole)
 
     def register_whole(self, engine: Engine | None = None) -> dict[str, Mapping[str, str]]:
         """Let `whole(name)` stand for all of a table, whatever bucket its name stands for; the columns of all names."""

@@ -10,7 +10,7 @@ end shows before it came. An amount goes the same way: `open_fee` is the fee at 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
 from sqlglot import exp
@@ -23,7 +23,9 @@ from .engine import Engine
 class View:
     """A table read as events: the view's columns by those of the table, and the column that says when.
 
-    `until` is the column of the end of what lasts; a row without one has not ended. `amount` is open as long as it.
+    The first of the columns is the event's key. `until` is the column of the end of what lasts; a row without one has
+    not ended. `amount` is open as long as it. `everybody`: the key is not the row's own one, so that an event may lie
+    in another bucket than whom it concerns, and all of them are read.
     """
 
     table: str
@@ -31,11 +33,12 @@ class View:
     at: str
     until: str = ""
     amount: str = ""
+    everybody: bool = False
 
     @property
     def needed(self) -> tuple[str, ...]:
         """The columns without which there is no such view."""
-        return (self.at, *([self.until] if self.until else []))
+        return (next(iter(self.columns.values())), self.at, *([self.until] if self.until else []))
 
 
 def _same(*names: str) -> dict[str, str]:
@@ -47,6 +50,7 @@ MOMENTS = {
     "arrivals": View("prospects", _same("prospect_id"), "created_at"),
     "conversions": View("prospects", _same("prospect_id", "customer_id"), "converted_at"),
     "acquisitions": View("customers", _same("customer_id", "referred_by"), "acquired_at"),
+    "referrals": View("customers", {"customer_id": "referred_by"}, "acquired_at", everybody=True),
     "births": View("customers", {"customer_id": "customer_id", "known_at": "acquired_at"}, "birth_date"),
     "customer_stages": View("stages", {"customer_id": "entity_id"} | _same("stage", "known_at"), "at"),
     "prospect_stages": View("stages", {"prospect_id": "entity_id"} | _same("stage", "known_at"), "at"),
@@ -66,6 +70,14 @@ def origin_of(name: str) -> str:
     return MOMENTS[name].table if name in MOMENTS else name
 
 
+def why_absent(name: str, tables: Mapping[str, Mapping[str, str]]) -> str:
+    """Why there is no such table or view, in words."""
+    origin = origin_of(name)
+    needed = MOMENTS[name].needed if name in MOMENTS and origin in tables else ()
+    absent = [column for column in needed if column not in tables[origin]]
+    return f"{origin} has no {absent[0]}" if absent else f"no table {origin}"
+
+
 def moments_of(columns: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, str]]:
     """The views for which there are tables, with their columns and types."""
     views = {}
@@ -81,14 +93,29 @@ def moments_of(columns: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, 
     return views
 
 
-def define_moments(engine: Engine, columns: Mapping[str, Mapping[str, str]], named: Callable[[str], str] = str) -> None:
-    """Define these views in the engine; a row without the date is no event. `named` gives the names of tables."""
+def read_whole(tables: Iterable[str]) -> list[str]:
+    """Those of some tables of which events concern others than the customers of their rows."""
+    return sorted({view.table for view in MOMENTS.values() if view.everybody} & set(tables))
+
+
+def define_moments(
+    engine: Engine,
+    columns: Mapping[str, Mapping[str, str]],
+    named: Callable[[str], str] = str,
+    of_all: Callable[[str], str] | None = None,
+) -> None:
+    """Define these views in the engine; a row without its date or key is no event.
+
+    `named` gives the names of tables, `of_all` those of the tables of everybody, where they have others.
+    """
     for name, kinds in moments_of(columns).items():
         view = MOMENTS[name]
-        source, begun = exp.to_table(named(view.table)), exp.column(view.at, quoted=True)
+        reads = of_all or named if view.everybody else named
+        source, begun = exp.to_table(reads(view.table)), exp.column(view.at, quoted=True)
         carried = {own: exp.column(theirs, quoted=True) for own, theirs in view.columns.items() if own in kinds}
         if not view.until:
-            engine.define(named(name), _events(source, carried | {"at": begun}, begun))
+            dates = (begun, *carried.values()) if view.everybody else (begun,)
+            engine.define(named(name), _events(source, carried | {"at": begun}, *dates))
             continue
         ended = exp.column(view.until, quoted=True)
         days = sql("(EPOCH_US(e) - EPOCH_US(b)) / 8.64e10", e=ended, b=begun)

@@ -17,8 +17,8 @@ from sqlglot import exp
 
 from ..data.buckets import bucket_of
 from ..data.contract import TABLES
-from ..data.dataset import Dataset
-from ..data.moments import define_moments
+from ..data.dataset import Dataset, whole
+from ..data.moments import define_moments, read_whole
 from ..language.compile import compile_together
 from ..language.declarations import Block, Count, Feature, FeatureColumn, Group, Population, Seen, Sum
 from ..language.moments import Shared
@@ -59,7 +59,9 @@ class One:
                 owner = exp.cast(owner, "text")
             mine = exp.EQ(this=owner, expression=exp.convert(self.entity))
             data.engine.materialise(table, exp.select("*").from_(exp.to_table(f"{table}{_FILES}")).where(mine))
-        define_moments(data.engine, data.columns)
+        for table in read_whole(data.files):
+            data.engine.add_files(whole(table), data.files[table])
+        define_moments(data.engine, data.columns, of_all=whole)
 
     def exists(self) -> bool:
         """True if any table of the entity has a row of it."""

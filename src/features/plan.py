@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from ..data.moments import origin_of
+from ..data.moments import origin_of, why_absent
 from ..errors import ConfigError
 from ..language.declarations import (
     Attribute,
@@ -77,6 +77,7 @@ class _Draft:
     columns: dict[str, FeatureColumn] = field(default_factory=dict)
     names: set[str] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
+    elsewhere: set[str] = field(default_factory=set)  # features of keys that the rows do not have
     spelled: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # name with {value}: its parts and values
 
     def add_columns(self, block: str, feature: Feature, windows: Sequence[int | None]) -> None:
@@ -136,6 +137,8 @@ def _drafted(draft: _Draft, blocks: Sequence[Block]) -> _Draft:
         for group in block.groups:
             if _reaches(group.key, draft.rows):
                 _add_group(draft, block.name, group)
+            else:
+                draft.elsewhere |= set(_names(group))
         for fitted in block.fitted:
             if _reaches(fitted.key, draft.rows):
                 _add_fitted(draft, block.name, fitted)
@@ -162,6 +165,12 @@ def values_to_learn(blocks: Sequence[Block], tables: Columns) -> dict[str, tuple
     return found
 
 
+def _names(group: Group) -> Iterator[str]:
+    for feature in group.features:
+        if isinstance(feature.what, Measure):
+            yield from (column_name(feature, window) for window in feature.what.last)
+
+
 def _keys(block: Block) -> list[tuple[str, ...]]:
     return [*(group.key for group in block.groups), *(fitted.key for fitted in block.fitted)]
 
@@ -175,7 +184,7 @@ def _add_group(draft: _Draft, block: str, group: Group) -> None:
     table = draft.tables.get(group.table)
     if table is None or (group.through and group.through not in draft.tables):
         missing = group.table if table is None else group.through or ""
-        draft.left_out.append(f"{block}: no table {origin_of(missing)}")
+        draft.left_out.append(f"{block}: {why_absent(missing, draft.tables)}")
         return
     lacking = _lacking(draft, group, table)
     if lacking is not None:
@@ -295,5 +304,7 @@ def _add_derived(draft: _Draft, block: Block, feature: Feature) -> None:
     if not absent and feature.name not in draft.excluded:
         draft.derived.append(feature)
         draft.add_columns(block.name, feature, (None,))
+    elif draft.elsewhere.intersection(absent):
+        draft.elsewhere.add(feature.name)
     elif absent and any(_reaches(key, draft.rows) for key in _keys(block) or [()]):
         draft.left_out.append(f"{block.name}.{feature.name}: there is no {absent[0]}")

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -57,18 +57,21 @@ _TIME = pa.timestamp("us")
 
 @dataclass(frozen=True)
 class VisibleNow:
-    """What a fitted feature sees at one cutoff."""
+    """What a fitted feature sees at one cutoff; what it measures more than once is measured once."""
 
     cutoff: datetime
     moment: Shared
     engine: Engine
     tables: Columns
+    measured: dict[Group, pa.Table] = field(default_factory=dict, compare=False)
 
     def measure(self, group: Group) -> pa.Table:
         """The group's measures, sorted by key; ConfigError for one that would look ahead."""
         refuse_foresight(group, "of a fitted feature")
-        rows = self.engine.arrow(compile_together(group, self.moment, self.tables))
-        return rows.sort_by([(key, "ascending") for key in group.key])
+        if group not in self.measured:
+            rows = self.engine.arrow(compile_together(group, self.moment, self.tables))
+            self.measured[group] = rows.sort_by([(key, "ascending") for key in group.key])
+        return self.measured[group]
 
     def everywhere(self, count: Callable[[Visible], pa.Table], fit: Callable[[pa.Table], Made]) -> Made:
         """Everybody is at hand, and asked for once."""

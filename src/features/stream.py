@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -36,7 +36,7 @@ ROW = "__row"
 class _VisibleInBucket(VisibleNow):
     """What a fitted feature sees of a bucket; what it measures there is measured once."""
 
-    stream: SnapshotStream
+    stream: SnapshotStream = field(kw_only=True)
 
     def measure(self, group: Group) -> pa.Table:
         """The group's measures, sorted by key."""
@@ -221,7 +221,7 @@ class SnapshotStream(Snapshots):
         return summed.select([*others, "n_sum"]).rename_columns([*others, "n"])
 
     def _visible(self, moment: Shared) -> Visible:
-        return _VisibleInBucket(moment.cutoff, moment, self.engine, self.tables, self)
+        return _VisibleInBucket(moment.cutoff, moment, self.engine, self.tables, stream=self)
 
 
 def _reads_spine(tree: exp.Expression) -> bool:

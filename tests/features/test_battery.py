@@ -80,7 +80,7 @@ def counted(table: str, key: str) -> Group:
 
 
 def test_dates_of_tables_are_events_like_others() -> None:
-    dates = ("acquisitions", "subscription_starts", "subscription_ends")
+    dates = ("acquisitions", "referrals", "subscription_starts", "subscription_ends")
     block = Block("own", (*(counted(table, "customer_id") for table in dates), counted("arrivals", "prospect_id")))
     for task in (CHURN, PROSPECTS):
         assert_point_in_time(task, [block], ways=("deleted",))

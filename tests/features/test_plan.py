@@ -194,6 +194,16 @@ def test_what_lacks_is_said_once() -> None:
     )
 
 
+def test_what_the_keys_could_not_have_is_not_missed() -> None:
+    prospect = Group("transactions", ("prospect_id",), (Feature("stage_gap", Count(), ""),))
+    ratio = Feature("stage_overdue", Ratio("visits_90d", "stage_gap"), "")
+    of_ratio = Feature("stage_again", Ratio("stage_overdue", "visits_90d"), "")
+    own = Group("transactions", CUSTOMER, (VISITS, Feature("spend", Sum(column="nothing"), "")))
+    rate = Feature("rate", Ratio("spend", "visits_90d"), "")
+    found = plan(Block("a", (own, prospect), (ratio, of_ratio, rate)))
+    assert found.left_out == ("a.spend: transactions has no nothing", "a.rate: there is no spend")
+
+
 def test_excluded_features_are_computed_but_not_shown() -> None:
     rate = Feature("rate", Ratio("visits_90d", "spend"), "")
     block = Block(

@@ -185,6 +185,14 @@ def test_a_window_longer_than_the_data_is_all_of_them(engine: DuckDBEngine) -> N
     assert row["visits_365d"] == row["visits_life"] == 1
 
 
+def test_a_referral_counts_for_the_referrer_from_the_newcomers_first_day(engine: DuckDBEngine) -> None:
+    came = {1: (None, None), 2: (NOW, 1), 3: (NOW + TICK, 1), 4: (None, 1)}
+    customers = [{"customer_id": n, "acquired_at": when, "referred_by": by} for n, (when, by) in came.items()]
+    snapshots = Snapshots(company(transactions=BOUGHT, customers=customers).dataset(engine), CHURN, blocks=["service"])
+    assert [row["customers_brought_365d"] for row in rows(snapshots)] == [1, 0, 0, 0]
+    assert [row["customers_brought_life"] for row in rows(snapshots, NOW + TICK)] == [2, 0, 0, 0]
+
+
 # ------------------------------------------------------------------------------------------- blocks
 def test_unknown_blocks_are_named(engine: DuckDBEngine) -> None:
     data = company(transactions=BOUGHT).dataset(engine)

@@ -141,6 +141,20 @@ BLOCK = Block(
             ),
         ),
         Group(
+            "referrals",
+            CUSTOMER,
+            (
+                Feature(
+                    "customers_brought_{window}",
+                    Count(last=(365, None)),
+                    definition="new customers who came because the customer referred them, in {period}",
+                    unit="count",
+                    family="referrals",
+                    words="brought {value} new customers in {period}; typically {typical}",
+                ),
+            ),
+        ),
+        Group(
             "issues",
             CUSTOMER,
             (
