@@ -10,8 +10,8 @@ benchmarks/features.py a reading of the loop took 1.1 to 1.4 s of the processor;
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from typing import Literal
@@ -74,6 +74,7 @@ class PlannedPart:
     cutoffs: tuple[datetime, ...]
     zone: ZoneInfo
     columns: Columns
+    narrow: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def words(self) -> str:
@@ -97,7 +98,7 @@ class PlannedPart:
     @cached_property
     def _segments(self) -> Segments:
         measures = [member.measure for member in self.members]
-        pieces = Pieces(self.group, self.cutoffs, self.zone, self.columns, measures)
+        pieces = Pieces(self.group, self.cutoffs, self.zone, self.columns, measures, self.narrow)
         match self.kind.plan:
             case "values":
                 where = [test for part in self.kind.where for test in conditions(part)]
@@ -115,10 +116,12 @@ def plan_group(
     *,
     first_event: datetime | None = None,
     formulation: Formulation | None = None,
+    narrow: Mapping[str, str] | None = None,
 ) -> tuple[PlannedPart, ...]:
     """The parts of a group at many cutoffs, each in the formulation that is cheaper, or in a given one where it can be.
 
-    `first_event` is where the data begin, which bounds what a look at all of the past reads.
+    `first_event` is where the data begin, which bounds what a look at all of the past reads; `narrow` the columns whose
+    sums fit into 64 bits, with the type that they then have (see `narrow`).
     """
     found: dict[Kind, list[Output]] = defaultdict(list)
     for kind, output in _kinds(group):
@@ -128,7 +131,7 @@ def plan_group(
         chosen, why = _choose(group, kind, members, sorted(cutoffs), first_event)
         if formulation is not None and kind.plan != "loop":
             chosen, why = formulation, "asked for"
-        parts.append(PlannedPart(group, kind, tuple(members), chosen, why, tuple(cutoffs), zone, columns))
+        parts.append(PlannedPart(group, kind, tuple(members), chosen, why, tuple(cutoffs), zone, columns, narrow or {}))
     return tuple(parts)
 
 

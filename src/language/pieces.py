@@ -7,7 +7,7 @@ and at most b. Where rows may come to be known late, an event also carries the n
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from zoneinfo import ZoneInfo
@@ -56,10 +56,17 @@ class Pieces:
     """
 
     def __init__(
-        self, group: Group, cutoffs: Sequence[datetime], zone: ZoneInfo, columns: Columns, measures: Sequence[Measure]
+        self,
+        group: Group,
+        cutoffs: Sequence[datetime],
+        zone: ZoneInfo,
+        columns: Columns,
+        measures: Sequence[Measure],
+        narrow: Mapping[str, str],
     ) -> None:
         self.group, self.cutoffs, self.zone = group, Timeline.of(cutoffs), zone
         self.types, self.source = columns[group.table], source_of(group, columns)
+        self.narrow = narrow  # columns with the type of 64 bits that is wide enough for their sums
         self.late = "known_at" in self.types
         windows = [window for measure in measures for window in measure.last]
         self.whole_past = None in windows

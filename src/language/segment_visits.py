@@ -72,14 +72,14 @@ def _value_of(pieces: Pieces, atoms: Atoms, member: Output) -> Value:
             count = atoms.add(exp.Count(this=exp.Star()), summed)
             return lambda get, _: whole_number(get(count))
         case GapMean():
-            gaps, count = atoms.add(summed(gap), summed), atoms.add(exp.Count(this=gap), summed)
+            gaps, count = atoms.add(summed(gap), summed, "bigint"), atoms.add(exp.Count(this=gap), summed)
             return lambda get, _: div(ratio(get(gaps), get(count)), day.copy())
         case GapLargest():
             most = atoms.add(largest(gap), largest)
             return lambda get, _: div(number(get(most)), day.copy())
         case GapSpread():
             squares = atoms.add(summed(exp.Mul(this=wide(gap), expression=gap)), summed)
-            gaps, count = atoms.add(summed(gap), summed), atoms.add(exp.Count(this=gap), summed)
+            gaps, count = atoms.add(summed(gap), summed, "bigint"), atoms.add(exp.Count(this=gap), summed)
             return lambda get, _: spread(get(squares), get(gaps), get(count))
         case DaysSinceNthLast(nth=nth):
             back = atoms.add(largest(exp.column(_back(nth))), largest)

@@ -71,23 +71,37 @@ class Atoms:
     """What is summed, or kept as least or largest, for each key and piece; what is asked for twice is kept once."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[str, exp.Expression, Merge]] = {}
+        self._kept: dict[str, tuple[str, exp.Expression, Merge, str]] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def add(self, aggregate: exp.Expression, merge: Merge) -> str:
-        """The column that holds an aggregate of events; `merge` makes one value of those of several pieces."""
-        return self._kept.setdefault(aggregate.sql(), (f"__a{len(self._kept)}", aggregate, merge))[0]
+    def add(self, aggregate: exp.Expression, merge: Merge, kept_as: str = "") -> str:
+        """The column that holds an aggregate of events; `merge` makes one value of those of several pieces.
+
+        `kept_as` is a type that holds any of these values, where the engine would take a larger one.
+        """
+        return self._kept.setdefault(aggregate.sql(), (f"__a{len(self._kept)}", aggregate, merge, kept_as))[0]
 
     def columns(self) -> list[exp.Expression]:
         """The aggregates, each under its name."""
-        return [exp.alias_(aggregate, name, copy=False) for name, aggregate, _ in self._kept.values()]
+        kept = ((name, _kept(aggregate, kept_as)) for name, aggregate, _, kept_as in self._kept.values())
+        return [exp.alias_(value, name, copy=False) for name, value in kept]
 
     def merged(self, name: str, column: str | None = None) -> exp.Expression:
         """What an atom's values in several rows come to; they may lie in a column of another name."""
-        (merge,) = (merge for own, _, merge in self._kept.values() if own == name)
-        return merge(exp.column(column or name))
+        return self._of(name)[2](exp.column(column or name))
+
+    def kept(self, name: str, value: exp.Expression) -> exp.Expression:
+        """What an atom's values in several rows come to, as it is kept for further merging."""
+        return _kept(value, self._of(name)[3])
+
+    def _of(self, name: str) -> tuple[str, exp.Expression, Merge, str]:
+        return next(atom for atom in self._kept.values() if atom[0] == name)
+
+
+def _kept(value: exp.Expression, kept_as: str) -> exp.Expression:
+    return typed(value, kept_as) if kept_as else value
 
 
 def summed(value: exp.Expression) -> exp.Expression:
@@ -148,19 +162,19 @@ def direct(pieces: Pieces, members: Sequence[Output]) -> Segments:
 def value_of(pieces: Pieces, atoms: Atoms, measure: Measure, where: Sequence[exp.Expression]) -> Value:
     """How a direct measure of the events that meet some conditions is put together from atoms."""
 
-    def atom(aggregate: exp.Expression, merge: Merge, *more: exp.Expression) -> str:
-        return atoms.add(filtered(aggregate, [*where, *more]), merge)
+    def atom(aggregate: exp.Expression, merge: Merge, *more: exp.Expression, kept_as: str = "") -> str:
+        return atoms.add(filtered(aggregate, [*where, *more]), merge, kept_as)
 
     match measure:
         case Count():
-            count = atom(exp.Count(this=exp.Star()), summed)
+            count = atom(exp.Count(this=exp.Star()), summed, kept_as="bigint")
             return lambda get, _: whole_number(get(count))
         case Sum(column=column):
-            sum_ = atom(total(column, pieces.types[column]), summed)
+            sum_ = atom(total(column, pieces.types[column]), summed, kept_as=pieces.narrow.get(column, ""))
             return lambda get, _: number(exp.Coalesce(this=get(sum_), expressions=[ZERO.copy()]))
         case Mean(column=column):
-            sum_ = atom(total(column, pieces.types[column]), summed)
-            count = atom(exp.Count(this=exp.column(column)), summed)
+            sum_ = atom(total(column, pieces.types[column]), summed, kept_as=pieces.narrow.get(column, ""))
+            count = atom(exp.Count(this=exp.column(column)), summed, kept_as="bigint")
             return lambda get, _: ratio(get(sum_), get(count))
         case Largest(column=column):
             most = atom(largest(exp.column(column)), largest)
@@ -249,7 +263,8 @@ class _Values:
         if isinstance(measure, Distinct):
             return filtered(exp.Count(this=exp.Star()), [known(value), self._seen(cutoff, member.window)])
         if isinstance(measure, TopShare):
-            summed_ = self.atoms.add(total(measure.column, self.pieces.types[measure.column]), summed)
+            sum_, kept_as = total(measure.column, self.pieces.types[measure.column]), self.pieces.narrow
+            summed_ = self.atoms.add(sum_, summed, kept_as.get(measure.column, ""))
             return share_of_largest(exp.column(self._sum(summed_, cutoff, member.window)), known(value))
         (single,) = (part for part in predicates(measure.where) if part.column == self.column)
         (test,) = conditions(single)
@@ -264,7 +279,7 @@ class _Values:
         """The column of an atom, merged over the pieces of a window."""
         seen = [*self.pieces.visible(cutoff), *self.pieces.since(cutoff, window)]
         name = f"{atom}_{'life' if window is None else window}_{self.pieces.cutoffs.number(cutoff)}"
-        self.wide[name] = filtered(self.atoms.merged(atom), seen)
+        self.wide[name] = self.atoms.kept(atom, filtered(self.atoms.merged(atom), seen))
         return name
 
     def _seen(self, cutoff: datetime, window: int | None) -> exp.Expression:

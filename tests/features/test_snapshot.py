@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,9 @@ from rapport.language.declarations import (
     ForTopValues,
     GapMean,
     Group,
+    Mean,
     Sum,
+    TopShare,
     Visible,
     Visits,
 )
@@ -214,3 +217,24 @@ def test_attributes_named_like_keywords_and_aliases_do_no_harm(engine: DuckDBEng
     made = made.with_tables({**made.tables, "customers": table})
     (row,) = rows(Snapshots(made.dataset(engine), CHURN, blocks=["spending", own]))
     assert (row["order"], row["p0"], row["s"], row["at"]) == ("x", "y", "z", "w")
+
+
+# ------------------------------------------------------------------------------------------- sums
+@pytest.mark.parametrize("amount", ["0.10", "987654321987.654321"])
+def test_sums_are_the_same_in_both_formulations_however_large(engine: DuckDBEngine, amount: str) -> None:
+    """Three of the larger amount do not fit into 64 bits."""
+    rows_of = [bought(1, f"2024-05-{day:02}", line=line) for day, line in ((1, "a"), (1, "b"), (2, "a"), (20, "a"))]
+    made = company(transactions=[{**row, "amount": Decimal(amount)} for row in rows_of]).dataset(engine)
+    features = (
+        Feature("sum_{window}", Sum(column="amount", last=(30, 90, None)), "", words="{value}"),
+        Feature("mean_{window}", Mean(column="amount", last=(30, 90, None)), "", words="{value}"),
+        Feature("share_{window}", TopShare(column="amount", of="line", last=(30, 90, None)), "", words="{value}"),
+    )
+    block = Block("sums", (Group("transactions", CUSTOMER, features),))
+    cutoffs = [at("2024-05-10"), at("2024-05-25"), NOW]
+    loop, segments = (
+        rows(Snapshots(made, CHURN, blocks=[block], formulation=how), *cutoffs) for how in ("loop", "segments")
+    )
+    assert segments == loop
+    assert segments[-1]["sum_life"] == float(4 * Decimal(amount))
+    assert segments[-1]["share_life"] == pytest.approx(0.75, rel=1e-12)
