@@ -10,7 +10,7 @@ on a made-up company that is hard on features, and asserts that
 
 - what is not known at a cutoff, deleted, scrambled or doubled, moves no feature and no population by a bit: in training
   with many cutoffs, in scoring with one, and in whatever was learned at the first training cutoff;
-- targets see (cutoff, end of the horizon] and nothing else;
+- targets see (cutoff, end of the horizon] and nothing else, and no feature sees them;
 - neither the order of rows, nor threads, nor the machine's time zone, nor the formulation of a query moves a bit;
 - every feature is defined for somebody without any history, and for somebody with one event;
 - names, types, definitions, units and words are there, and in order.
@@ -68,7 +68,7 @@ def battery(*own: Block | str | Path) -> Callable[[], None]:
         tasks = [task for task in every_task() if any(_reaches(block, task) for block in blocks)]
         assert tasks, f"no task has the keys of {', '.join(block.name for block in blocks)}"
         for task in tasks:
-            for check in (assert_point_in_time, assert_same_everywhere, assert_defined):
+            for check in (assert_point_in_time, assert_blind_to_outcomes, assert_same_everywhere, assert_defined):
                 check(task, [*_needed_by(blocks), *blocks])
 
     return test
@@ -173,6 +173,26 @@ def assert_point_in_time(
         assert_equal(trained.at(first), spoilt.at(first), task, trained.blocks, f"{where} (training)")
         spoilt = score(task, blocks, company.with_tables(spoil(company.tables, last, way, 1)), trained.learned, new)
         assert_equal(scored.table, spoilt.table, task, trained.blocks, f"{where} (scoring)")
+
+
+def assert_blind_to_outcomes(
+    task: Task, blocks: Sequence[Block], company: Company | None = None, new: NewEngine = engine
+) -> None:
+    """That the rows bring their targets and worths, as they do in training, moves no feature by a bit."""
+    if task.target is None:
+        return
+    company = company or made_up_company()
+    first, last = company.cutoffs[0], company.cutoffs[-1]
+    with new() as opened:
+        snapshots = Snapshots(company.dataset(opened), task, blocks=blocks, learn_at=first)
+        if task.is_planned:
+            spine = snapshots.planned(first, last, with_target=True)
+        else:
+            spine = snapshots.population([first], with_target=True)
+        outcomes = [name for name in ("target", "worth") if name in spine.column_names]
+        with_them, without = _built(snapshots, spine), _built(snapshots, spine.drop(outcomes))
+    where = f"{task.name}: with targets against without"
+    assert_equal(without.table, with_them.table.drop(outcomes), task, without.blocks, where)
 
 
 def assert_target_in_window(

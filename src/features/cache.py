@@ -2,7 +2,8 @@
 
 The key of a snapshot is the sha256 of the data's fingerprint, the code of the rooms that build it, the business time
 zone, the features (own files and learned values among them) and its rows. So nothing is ever used that would come out
-otherwise; a data set without a fingerprint is not cached. The files used longest ago are removed above `MOST_BYTES`.
+otherwise; a data set without a fingerprint is not cached, nor are features that functions of own files compute (what
+these import or read may change unseen). The files used longest ago are removed above `MOST_BYTES`.
 """
 
 from __future__ import annotations
@@ -33,7 +34,9 @@ class SnapshotCache:
 
     def __init__(self, data: Dataset, plan: FeaturePlan, learned: Learned) -> None:
         config = data.config
-        ours = all(fitted.compute.__module__.startswith(_PACKAGE) for fitted in plan.fitted)  # others may change unseen
+        ours = all(
+            fitted.compute.__module__.startswith(f"{_PACKAGE}.") for fitted in plan.fitted
+        )  # others may change unseen
         self._folder = config.home / ".cache" / config.name / "snapshots" if data.fingerprint and ours else None
         columns = [asdict(column) for column in plan.columns]
         about = [data.fingerprint, _code(), data.engine.dialect, config.time_zone, checksums(config), columns]

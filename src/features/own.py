@@ -30,7 +30,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ..config import Config
-from ..errors import ConfigError, ModelError
+from ..errors import ConfigError, ModelError, RapportError
 from ..language.declarations import Block, Feature, Fitted, Group, Kind, Measure, Ratio, Visible
 from .blocks import BLOCKS
 
@@ -124,6 +124,7 @@ def computed(
 ) -> Callable[[Callable[[Seen, pa.Table], npt.ArrayLike]], Any]:
     """A feature that a function computes: from what it may see and the rows (n,), as numbers (n,); NaN is missing.
 
+    The rows have the task's keys and `cutoff`, for a task over plans also what was planned; never the target.
     `tables` are those it reads; where one is not there, the feature is left out.
     """
     needs = tuple((table, ()) for table in tables)
@@ -157,17 +158,21 @@ def block_of(file: Path) -> Block:
     except ConfigError:
         raise
     except Exception as error:  # whatever its author made of it
-        line = next(
-            (at.lineno for at in reversed(traceback.extract_tb(error.__traceback__)) if at.filename == str(file)), None
-        )
-        where = f"line {line or getattr(error, 'lineno', None) or '?'}"
-        raise ConfigError(f"features: {file.name}, {where}: {type(error).__name__}: {error}") from error
-    block = _collect(name, vars(module))
+        raise _fault(file, error) from error
+    block = _collect(file, vars(module))
     if not (block.groups or block.derived or block.fitted):
         raise ConfigError(
             f"features: {file.name} declares none; write `my_name = feature(...)`, see docs/own_features.md"
         )
     return block
+
+
+def _fault(file: Path, error: Exception, of: str = "") -> ConfigError:
+    """What went wrong in a file, with the last of its own lines on the way there."""
+    steps = reversed(traceback.extract_tb(error.__traceback__))
+    line = next((at.lineno for at in steps if at.filename == str(file)), None) or getattr(error, "lineno", None)
+    where = f"{file.name}, line {line or '?'}{f', in {of}' if of else ''}"
+    return ConfigError(f"features: {where}: {type(error).__name__}: {error}")
 
 
 def _read(file: Path) -> str:
@@ -180,7 +185,7 @@ def _read(file: Path) -> str:
         ) from error
 
 
-def _collect(block: str, variables: Mapping[str, Any]) -> Block:
+def _collect(file: Path, variables: Mapping[str, Any]) -> Block:
     """All that a file declares; features over the same table and key are one group."""
     grouped: dict[tuple[str, tuple[str, ...]], list[Feature]] = {}
     derived, fitted = list[Feature](), list[Fitted]()
@@ -191,20 +196,27 @@ def _collect(block: str, variables: Mapping[str, Any]) -> Block:
             case _Declared():
                 grouped.setdefault((value.table, value.key), []).append(value.about.named(name, value.what))
             case _Computed():
-                fitted.append(Fitted(value.key, (value.about.named(name, None),), value.needs, _checked(name, value)))
+                described = (value.about.named(name, None),)
+                fitted.append(Fitted(value.key, described, value.needs, _checked(file, name, value)))
     groups = tuple(Group(table, key, tuple(features)) for (table, key), features in grouped.items())
-    return Block(block, groups, tuple(derived), tuple(fitted))
+    return Block(file.stem, groups, tuple(derived), tuple(fitted))
 
 
-def _checked(name: str, own: _Computed) -> Callable[[Visible, pa.Table], list[Floats]]:
+def _checked(file: Path, name: str, own: _Computed) -> Callable[[Visible, pa.Table], list[Floats]]:
     """The function, held to what it must give: a finite or missing number for each row."""
 
     def compute(visible: Visible, spine: pa.Table) -> list[Floats]:
-        values = np.asarray(own.function(Seen(visible), spine), dtype=np.float64)
+        try:
+            values = np.asarray(own.function(Seen(visible), spine), dtype=np.float64)
+        except RapportError:
+            raise
+        except Exception as error:  # whatever its author made of it
+            raise _fault(file, error, name) from error
         if values.shape != (spine.num_rows,):
             raise ConfigError(f"features: {name} gave numbers of shape {values.shape} for {spine.num_rows} rows")
         return [np.where(np.isfinite(values), values, np.nan)]
 
+    compute.__module__ = f"own_features_{file.stem}"  # not of the package, whose code the cache of snapshots knows
     return compute
 
 

@@ -298,10 +298,16 @@ class Snapshots:
         return PerRow() if group.through else moment
 
     def _with_fitted(self, spine: pa.Table, moment: Shared) -> pa.Table:
+        rows = self._without_outcome(spine)
         for fitted in self.plan.fitted:
-            for feature, values in zip(fitted.features, fitted.compute(self._visible(moment), spine), strict=True):
+            for feature, values in zip(fitted.features, fitted.compute(self._visible(moment), rows), strict=True):
                 spine = spine.append_column(feature.name, pa.array(values, from_pandas=True))
         return spine
+
+    def _without_outcome(self, spine: pa.Table) -> pa.Table:
+        """What a fitted feature may know of its rows: keys, cutoff and what was planned; not what came of it."""
+        allowed = [name for name in self._population_columns() if name != "window_end"]
+        return spine.select([name for name in allowed if name in spine.column_names])
 
     def _visible(self, moment: Shared) -> Visible:
         """What fitted features see at a cutoff."""

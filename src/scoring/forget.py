@@ -1,7 +1,8 @@
 """One customer (or prospect) out of everything that Rapport keeps, with a record, and for good.
 
 The list of the forgotten is written first: from then on nothing reads his rows, whatever happens to the process. Then
-his rows go from the caches, the scores, their sinks, the stored snapshots and test scores, and he goes from the pages.
+his rows go from the caches, the scores, their sinks, the plans and their lists, the stored snapshots and test scores,
+and he goes from the pages.
 Repeating the command is harmless. What lies outside (the company's own tables, a tracking server elsewhere) stays, and
 the report says so.
 """
@@ -29,6 +30,7 @@ from ..explain.review import Review
 from ..explain.values import LONGEST_VALUE, clean
 from ..tasks import declare
 from .durable import publish, rename_synced, writing_to
+from .forget_plans import forget_in_plans, is_plan, plans_folder
 from .joblog import JobLog
 from .lock import only_writer
 from .manifest import Manifest, read_manifest
@@ -149,6 +151,8 @@ def _from_folders(config: Config, kind: Kind, identity: str, out: Sequence[Path]
         for sink in sinks if own else ():
             report.add(sink.shown, sink.remove(config.name, name, identity))
         _from_page(reports_folder(config) / f"{name}.html", name, identity, report)
+    for base in (plans_folder(config), *out):
+        report.add("plans", forget_in_plans(base, kind, identity))
     for file in sorted(reports_folder(config).rglob("*.html")):
         _from_kept_page(file, config, identity, report)
     for file in sorted((config.home / "features" / config.name).rglob("*.parquet")):
@@ -173,6 +177,8 @@ def _from_scores(base: Path, task: str, identity: str) -> int:
     """Remove his rows from all published days, each in one step; what jobs left half done goes with it."""
     total = 0
     for place in results(base).values():
+        if is_plan(place):
+            continue
         with only_writer(place.with_name(f".{place.name}.lock")):
             shutil.rmtree(place.with_name(f".{place.name}.new"), ignore_errors=True)
             shutil.rmtree(place.with_name(f".{place.name}.old"), ignore_errors=True)

@@ -23,6 +23,7 @@ import rapport.features.plan
 import rapport.features.snapshot
 import rapport.language.population
 from rapport.features.battery import (
+    assert_blind_to_outcomes,
     assert_defined,
     assert_point_in_time,
     assert_same_everywhere,
@@ -85,6 +86,13 @@ def test_features_and_population_as_known_at_the_cutoff(task: Task, engine: Call
 @every_task_and_engine
 def test_targets_see_the_horizon_alone(task: Task, engine: Callable[[], Any]) -> None:
     assert_target_in_window(task, new=engine)
+
+
+@pytest.mark.parametrize(
+    "task", [task for task in FIRST.values() if task.target is not None], ids=lambda task: task.name
+)
+def test_features_are_blind_to_outcomes(task: Task) -> None:
+    assert_blind_to_outcomes(task, [replace(block, groups=(), derived=()) for block in blocks_for(task)])
 
 
 @every_task_and_engine

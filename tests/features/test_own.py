@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 import re
+import sys
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
+from small_project import good_tables, write_project
 
 from rapport.config import Config
+from rapport.data.ingest import open_dataset
 from rapport.errors import ConfigError, ModelError
-from rapport.features.battery import assert_defined, assert_point_in_time, battery, engine, every_task
+from rapport.features.battery import (
+    assert_blind_to_outcomes,
+    assert_defined,
+    assert_point_in_time,
+    battery,
+    engine,
+    every_task,
+)
 from rapport.features.battery_data import made_up_company
 from rapport.features.own import block_of, check_same, checksums, own_blocks
 from rapport.features.snapshot import Snapshots
@@ -71,6 +83,82 @@ def peek(visible, spine):
 """
     with pytest.raises(AssertionError, match=r"peek \(block my_features\)"):
         assert_point_in_time(CHURN, [block_of(written(tmp_path, text))], ways=("deleted",))
+
+
+TEACHER = """
+import numpy as np
+from rapport.features.own import computed
+
+@computed("transactions", definition="the target, where it can be had")
+def knows_it_all(visible, spine):
+    none = np.zeros(spine.num_rows)
+    return spine["target"].to_numpy() if "target" in spine.column_names else none
+
+@computed("transactions", definition="whether all that is at hand is known at the cutoff")
+def only_known(visible, spine):
+    return np.full(spine.num_rows, spine.column_names == ["customer_id", "cutoff"])
+"""
+
+
+def test_a_function_never_sees_the_outcome(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    block = block_of(written(tmp_path, TEACHER))
+    company = made_up_company()
+    with engine() as opened:
+        snapshots = Snapshots(company.dataset(opened), CHURN, blocks=[block], learn_at=company.cutoffs[0])
+        rows = snapshots.features(snapshots.population(company.cutoffs[:1], with_target=True)).to_pandas()
+    assert set(rows["target"]) == {0, 1}
+    assert (rows["knows_it_all"] == 0).all()
+    assert (rows["only_known"] == 1).all()
+    assert_blind_to_outcomes(CHURN, [block])
+    monkeypatch.setattr(Snapshots, "_without_outcome", lambda self, spine: spine)
+    with pytest.raises(AssertionError, match=r"with targets against without.*knows_it_all \(block my_features\)"):
+        assert_blind_to_outcomes(CHURN, [block])
+
+
+def test_what_goes_wrong_in_a_function_is_said_with_file_line_and_name(tmp_path: Path) -> None:
+    text = """
+from rapport.features.own import computed
+
+def helper(spine):
+    return spine["no_such_column"]
+
+@computed("transactions", definition="nothing")
+def wrong(visible, spine):
+    return helper(spine)
+"""
+    with pytest.raises(ConfigError, match=r"my_features.py, line 5, in wrong: KeyError: .*no_such_column"):
+        assert_defined(CHURN, [block_of(written(tmp_path, text))])
+
+
+def test_a_change_in_what_a_function_imports_is_not_hidden_by_the_cache(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.syspath_prepend(str(tmp_path))
+    text = """
+import numpy as np
+from rapport.features.own import computed
+from helper_of_mine import NUMBER
+
+@computed("transactions", definition="a number")
+def number(visible, spine):
+    return np.full(spine.num_rows, NUMBER)
+"""
+    written(tmp_path, text)
+    moment = pa.array([datetime(2024, 6, 1)], pa.timestamp("us"))
+    spine = pa.table({"customer_id": [1], "cutoff": moment, "window_end": moment})
+    config = write_project(tmp_path, good_tables(), features=["my_features.py"])
+
+    def found() -> float:
+        sys.modules.pop("helper_of_mine", None)
+        data = open_dataset(config)
+        row = Snapshots(data, CHURN, blocks=["spending"], learn_at=datetime(2024, 6, 1)).stored(spine)
+        data.engine.close()
+        return row["number"][0].as_py()
+
+    written(tmp_path, "NUMBER = 1.0", "helper_of_mine.py")
+    assert found() == 1.0
+    written(tmp_path, "NUMBER = 2.0  # another", "helper_of_mine.py")
+    assert found() == 2.0
 
 
 @pytest.mark.parametrize(

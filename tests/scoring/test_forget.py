@@ -16,7 +16,7 @@ from kiosk import Kiosk, copy_of, small_buckets, table_of
 from small_project import write_project
 from sqlglot import exp
 
-from rapport.config import Config
+from rapport.config import Config, PlanConfig
 from rapport.data.dataset import Dataset
 from rapport.data.forgotten import read_forgotten
 from rapport.data.ingest import open_dataset
@@ -24,6 +24,8 @@ from rapport.errors import DataError, OutputError
 from rapport.explain.review import Customer, Review, Score, write
 from rapport.scoring.batch import score
 from rapport.scoring.forget import forget
+from rapport.scoring.parts import Part, fault_of
+from rapport.scoring.planning import plan, read_plan
 from rapport.scoring.results import results, scores_folder
 from rapport.scoring.sinks import table_name
 
@@ -203,3 +205,39 @@ def test_numbers_prospects_and_references(tmp_path: Path) -> None:
     assert found["prospects"]["prospect_id"] == ["p2"]
     assert sorted(found["transactions"]["customer_id"]) == ["77", "8"]
     assert found["stages"]["entity_id"] == ["p2"]
+
+
+ACTIONS = {
+    "rescue_call": {
+        "task": "churn",
+        "direction": "longer",
+        "channel": "phone",
+        "cost": 0.01,
+        "lever": 0.5,
+        "worth": 4e4,
+    },
+}
+
+
+def test_he_is_in_no_plan_and_in_no_list_of_a_channel(kiosk: Kiosk, config: Config, tmp_path: Path) -> None:
+    settings = PlanConfig.model_validate(
+        {"actions": ACTIONS, "budget": 1e6, "channels": {"phone": 10**6}, "holdout": 0}
+    )
+    data = replace(kiosk.data, config=config.model_copy(update={"plan": settings}))
+    published = [plan(data, as_of=DAYS[0]).folder, plan(data, as_of=DAYS[0], out=tmp_path / "elsewhere").folder]
+    before = [read_plan(folder)[0] for folder in published]
+    lists = [(folder / "phone.csv").read_text().splitlines() for folder in published]
+    assert all(any(HIM in line for line in lines) for lines in lists)
+    half = published[0].with_name(".as_of=2024-02-01.new")
+    half.mkdir()
+    (half / "phone.csv").write_text(f"{HIM},half done")
+    report = forget(config, HIM, out=[tmp_path / "elsewhere"], now=NOW)
+    assert report.rows["plans"] == 2
+    assert places_of(HIM, config.home) == places_of(HIM, tmp_path / "elsewhere") == set()
+    for folder, rows, lines in zip(published, before, lists, strict=True):
+        left, _ = read_plan(folder)
+        assert left.equals(rows.filter(pc.not_equal(rows["entity_id"], HIM)))
+        assert (folder / "phone.csv").read_text().splitlines() == [line for line in lines if HIM not in line]
+        manifest = json.loads((folder / "_manifest.json").read_text())
+        assert manifest["rows"] == left.num_rows
+        assert fault_of(folder, Part(**manifest["parts"][0])) is None
