@@ -8,11 +8,14 @@ to his last, `age` from his first visit to now. `parameters` are r, alpha, a, b.
 from __future__ import annotations
 
 import numpy as np
+from scipy.linalg import eigh_tridiagonal
 from scipy.special import digamma, gammaln, hyp2f1
 
 from .maximum_likelihood import Floats
 
 START = {"r": 0.5, "alpha": 0.3, "a": 0.5, "b": 2.0}
+_LARGE = 20.0  # of a or r: beyond, the closed form of the expectation overflows for some histories
+_NODES = 64
 
 
 def likelihood(parameters: Floats, x: Floats, last: Floats, age: Floats) -> tuple[Floats, Floats]:
@@ -46,16 +49,50 @@ def alive(parameters: Floats, x: Floats, last: Floats, age: Floats) -> Floats:
 def expected(parameters: Floats, x: Floats, last: Floats, age: Floats, ahead: float) -> Floats:
     """Expected visits in the time ahead: equation 10 of the paper, its hypergeometric function in Euler's form.
 
-    That form stays small for large x.
+    That form stays small for large x. Its terms overflow where a is large (nearly everybody leaves after a visit or
+    two) or r is (all come at the same rate); there the mean over the chance to leave is taken by quadrature instead.
     """
     r, alpha, a, b = parameters
     still = alive(parameters, x, last, age)
+    if max(a, r) > _LARGE:
+        return np.asarray(still * _expected_if_alive(parameters, x, age, ahead))
     # at a = 1 and at a + b = 1 the expression is its own limit
     a = a + 1e-7 if abs(a - 1) < 1e-7 else a
     b = b + 1e-7 if abs(a + b - 1) < 1e-7 else b
     z = ahead / (alpha + age + ahead)
     remaining = (1 - z) ** (a - 1) * _hypergeometric(a + b - 1 - r, a - 1, a + b + x - 1, z)
     return np.asarray((a + b + x - 1) / (a - 1) * (1 - remaining) * still)
+
+
+def _expected_if_alive(parameters: Floats, x: Floats, age: Floats, ahead: float) -> Floats:
+    """Mean of (1 - (1 + p ahead / (alpha + T))^-(r + x)) / p over p of Beta(a, b + x), by Gauss-Jacobi quadrature.
+
+    Who is alive and leaves with chance p makes (1 - e^(-rate p ahead)) / p visits; his rate is averaged in closed form.
+    """
+    r, alpha, a, b = parameters
+    found = np.empty(len(x))
+    for visits in np.unique(x):
+        rows = np.flatnonzero(x == visits)
+        chance, weight = _beta_nodes(a, b + visits)
+        fewer = np.log1p(np.multiply.outer(ahead / (alpha + age[rows]), chance))
+        found[rows] = (-np.expm1(-(r + visits) * fewer) / chance) @ weight
+    return found
+
+
+def _beta_nodes(a: float, b: float) -> tuple[Floats, Floats]:
+    """Nodes in (0, 1) and weights (adding to 1) for means over Beta(a, b), by Golub & Welsch (1969): no gamma function.
+
+    They are the eigenvalues of the recurrence of the Jacobi polynomials, a tridiagonal matrix.
+    """
+    first, second = b - 1, a - 1
+    both = first + second
+    k = np.arange(1.0, _NODES)
+    twice = 2 * k + both
+    middle = np.append((second - first) / (both + 2), (second - first) * both / (twice * (twice + 2)))
+    last = np.where(k > 1, (k + both) / np.where(k > 1, twice - 1, 1.0), 1.0)  # at k = 1 the two are equal, maybe 0
+    beside = 4 * k * (k + first) * (k + second) * last / (twice**2 * (twice + 1))
+    values, vectors = eigh_tridiagonal(middle, np.sqrt(beside))
+    return np.clip((1 + values) / 2, 1e-12, 1.0), vectors[0] ** 2
 
 
 def active(parameters: Floats, x: Floats, last: Floats, age: Floats, ahead: float) -> Floats:

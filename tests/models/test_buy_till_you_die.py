@@ -13,6 +13,7 @@ from scipy.integrate import quad
 from scipy.optimize import approx_fprime
 
 from rapport.errors import ModelError
+from rapport.estimation import bg_nbd
 from rapport.estimation.maximum_likelihood import Estimate
 from rapport.models.buy_till_you_die import BgNbd, BuyTillYouDie, ParetoNbd
 from rapport.models.gamma_gamma import GammaGamma
@@ -265,3 +266,43 @@ def test_bad_input_is_named():
         histories_of(["a"], np.array(["2020-01-01"], dtype="M8[D]"), "2019-01-01")
     with pytest.raises(ModelError, match="1 of 2 customers spent nothing"):
         GammaGamma().fit([1, 2, 0], [0.0, 5.0, np.nan])
+
+
+# ------------------------------------------------------------------------------------------- far corners
+@pytest.mark.parametrize("r", [0.01, 0.5, 30.0, 1e5])
+@pytest.mark.parametrize("a", [1e-4, 0.8, 19.0, 40.0, 1e5])
+def test_no_number_overflows_wherever_the_search_may_end(r, a):
+    x = np.array([0.0, 1, 2, 5, 20, 100, 500, 5000])
+    for age in (1e-3, 30.0, 1e3):
+        last = np.where(x > 0, 0.9 * age, 0.0)
+        for alpha, b in ((1e-3, 1e-3), (3.0, 2.0), (1e5, 1e5)):
+            values = np.array([r, alpha, a, b])
+            with np.errstate(over="raise", invalid="raise", divide="raise"):
+                rows, gradient = bg_nbd.likelihood(values, x, last, np.full(len(x), age))
+                chances = bg_nbd.alive(values, x, last, np.full(len(x), age))
+                visits = bg_nbd.expected(values, x, last, np.full(len(x), age), 30.0)
+            assert np.isfinite(rows).all()
+            assert np.isfinite(gradient).all()
+            assert ((chances >= 0) & (chances <= 1)).all()
+            assert (visits >= 0).all()
+            forever = chances * (r + x) / (alpha + age) * 30.0  # as if nobody left from now on
+            assert (visits <= forever * (1 + 1e-4) + 1e-9).all()
+
+
+@pytest.mark.parametrize("values", [(0.5, 3.0, 20.5, 2.0), (21.0, 100.0, 0.8, 2.0), (0.243, 4.414, 15.0, 2.426)])
+def test_both_ways_to_the_expected_visits_agree(values, monkeypatch):
+    x, age = np.array([0.0, 1, 4, 60]), np.array([0.5, 30, 300, 300])
+    found = []
+    for border in (0.0, 1e9):
+        monkeypatch.setattr(bg_nbd, "_LARGE", border)
+        found.append(bg_nbd.expected(np.array(values), x, np.where(x > 0, age, 0), age, 30.0))
+    assert found[0] == pytest.approx(found[1], rel=1e-9)
+
+
+def test_expected_visits_of_one_who_nearly_always_leaves_by_simulation():
+    random = np.random.default_rng(0)
+    values, x, age = np.array([2.0, 1.0, 50.0, 3.0]), np.array([4.0]), np.array([10.0])
+    rate, leaves = random.gamma(6, 1 / 11, 400_000), random.beta(50, 7, 400_000)
+    simulated = (-np.expm1(-rate * leaves * 30) / leaves).mean()
+    alive = bg_nbd.alive(values, x, age, age)
+    assert bg_nbd.expected(values, x, age, age, 30.0)[0] == pytest.approx(alive[0] * simulated, rel=2e-3)
