@@ -16,6 +16,7 @@ from ..models.classifier import BoostedClassifier, out_of_fold_scores
 from ..models.worth import WorthModel
 from ..registry.tracking import Run
 from .diet import Diet, diet
+from .finalists import fit_finalists
 from .folds import Fold
 from .judge import lists_of
 from .material import Floats, Material, target_of
@@ -77,14 +78,14 @@ def fit(material: Material, *, say: Say = lambda text: None, run: Run | None = N
     if not has_validation:
         learner = _with_rounds(learner, material, columns, training, target)
     say("fitting the model")
-    model = BoostedClassifier(learner, columns, seed=material.seed, threads=threads, negative_share=task.negative_share)
     if has_validation and training.num_rows > tuning.rows:
-        # From all rows more trees can be learned than from the sample that was searched on.
-        model.config = learner.model_copy(update={"n_estimators": own.n_estimators})
-        model.fit(training, target, validation=(look, target_of(look)), sampled_validation=True)
-        learner = learner.model_copy(update={"n_estimators": model.rounds})
-        model.config = learner
+        share = task.negative_share
+        model = fit_finalists(found, folds[0], columns, own, seed=material.seed, threads=threads, negative_share=share)
+        learner = model.config
     else:
+        model = BoostedClassifier(
+            learner, columns, seed=material.seed, threads=threads, negative_share=task.negative_share
+        )
         model.fit(training, target)
     why = explainer(model, training, threads=threads)
     say("calibrating")
