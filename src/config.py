@@ -244,11 +244,55 @@ class LoyaltyConfig(TaskConfig):
 
 
 class WinbackConfig(TaskConfig):
-    """Customers who have bought nothing for so long: who will come back within the horizon, and what will it bring?"""
+    """Customers who have bought nothing for so long: who will come back within the horizon, and what will it bring?
+
+    Lists leave out who left for one of the causes in `leave_out`: who said so when he ended his subscription, or, where
+    `defection` was scored before, for whom such a cause had at least the probability `leave_out_from` the last time.
+    """
 
     horizon: PositiveInt = 91
     silent_for: PositiveInt = 91
     worth_of: Literal["amount", "margin"] = "amount"
+    leave_out: tuple[str, ...] = ("pushed_away", "bought_away", "moved_away")
+    leave_out_from: Share = 0.5
+
+
+class DefectionConfig(TaskConfig):
+    """Customers who fell silent lately and said nothing: for which of the causes did they leave?
+
+    Their last purchase lies `silent_for` to `silent_at_most` days back: of those who have been silent for longer nobody
+    answers any more, so nothing could be learned of them, and what they did last is out of sight of most features.
+    `causes` are values of `subscriptions.end_reason`; others, such as "not stated", count as no answer. An answer
+    within the horizon trains the model. `wrong_answers` is the share of answers that name another cause than the true
+    one, as far as it is known: probabilities are those of the true causes then.
+    """
+
+    horizon: PositiveInt = 90
+    silent_for: PositiveInt = 30
+    silent_at_most: PositiveInt = 120
+    causes: tuple[str, ...] = Field(
+        ("pushed_away", "unmet_need", "pulled_away", "bought_away", "moved_away"), min_length=2
+    )
+    wrong_answers: Annotated[float, Field(ge=0, lt=0.5)] = 0.0
+
+    @model_validator(mode="after")
+    def _room_between(self) -> DefectionConfig:
+        if self.silent_at_most <= self.silent_for:
+            raise ValueError(f"silent_at_most ({self.silent_at_most}) must be above silent_for ({self.silent_for})")
+        return self
+
+
+class SegmentsConfig(TaskConfig):
+    """Customers who bought lately: which groups are there, and which are new? Groups, not a trained model.
+
+    At most `most` groups. They are drawn up `watched` times `every` days before the end of the data (or at the training
+    cutoffs of `split`), and watched from then on.
+    """
+
+    active_within: PositiveInt = 365
+    most: Annotated[int, Field(ge=2, le=20)] = 8
+    every: PositiveInt = 30
+    watched: PositiveInt = 2
 
 
 class TasksConfig(Frozen):
@@ -258,8 +302,10 @@ class TasksConfig(Frozen):
     conversion: ConversionConfig | None = None
     next_offer: NextOfferConfig | None = None
     value: ValueConfig | None = None
+    defection: DefectionConfig | None = None
     winback: WinbackConfig | None = None
     loyalty: LoyaltyConfig | None = None
+    segments: SegmentsConfig | None = None
 
     def named(self) -> dict[str, TaskConfig]:
         """The configured tasks by name, in the order of their declaration."""

@@ -23,6 +23,7 @@ from ..tasks import declare
 from ..training.computed import draw_up
 from ..training.experiment import Trained, train
 from ..training.record import record
+from ..training.several import train_several
 from ..training.story import as_good_words
 from .console import Console
 
@@ -50,8 +51,11 @@ def run(config: Config, console: Console, *, trials: int | None, seconds: float 
 def _task(data: Dataset, name: str, console: Console, trials: int | None, seconds: float | None) -> dict[str, Any]:
     config = data.config
     console.note(f"{name}")
-    if declare(name, config.task(name)).target is None:
+    task = declare(name, config.task(name))
+    if task.target is None:
         return _computed(data, name, console)
+    if task.outcomes:
+        return _several(data, name, console)
     with console.step(f"{name}: train"):
         trained = train(data, name, trials=trials, seconds=seconds, say=console.say)
     for sentence in as_good_words(trained.judgement, trained.fitted.rules):
@@ -73,11 +77,17 @@ def _computed(data: Dataset, name: str, console: Console) -> dict[str, Any]:
     config = data.config
     with console.step(f"{name}: draw up"):
         drawn = draw_up(data, name, say=console.say)
+    found = drawn.segments
+    if found is not None:
+        console.note(found.choice.words)
+        for text in found.alerts:
+            console.note(f"ALERT {name}: {text}")
     with console.step(f"{name}: export"):
         folder = export(config, name, config.home / EXPORTS / config.name / name)
     with console.step(f"{name}: score"):
         report = score(data, name, load(config, name), force=True, say=console.say)
     return {
+        **({} if found is None else {"segments": found.as_dict(), "alerts": list(found.alerts)}),
         "grade": None,
         "metrics": {},
         "intervals": {},
@@ -85,6 +95,37 @@ def _computed(data: Dataset, name: str, console: Console) -> dict[str, Any]:
         "run_id": drawn.run_id,
         "model_name": drawn.registered.name,
         "model_version": drawn.registered.version,
+        "scores": str(report.folder),
+        "export": str(folder),
+        "review": None,
+        "rows": report.rows,
+    }
+
+
+def _several(data: Dataset, name: str, console: Console) -> dict[str, Any]:
+    """A task with several outcomes: trained, judged, exported and put out; there is no page."""
+    config = data.config
+    with console.step(f"{name}: train"):
+        trained = train_several(data, name, say=console.say)
+    for sentence in trained.judged.reasons:
+        console.note(sentence)
+    with console.step(f"{name}: export"):
+        folder = export(config, name, config.home / EXPORTS / config.name / name)
+    with console.step(f"{name}: score"):
+        report = score(data, name, load(config, name), force=True, say=console.say)
+    return {
+        "grade": trained.judged.letter,
+        "grade_reasons": list(trained.judged.reasons),
+        "primary_metric": trained.material.task.primary_metric,
+        "rule": "prior",
+        "metrics": trained.judged.metrics,
+        "intervals": {name: [one.low, one.high] for name, one in trained.judged.intervals.items()},
+        "answers": trained.answers,
+        "tested": trained.judged.rows,
+        "left_out": list(trained.material.snapshots.plan.left_out),
+        "run_id": trained.run_id,
+        "model_name": trained.registered.name,
+        "model_version": trained.registered.version,
         "scores": str(report.folder),
         "export": str(folder),
         "review": None,
@@ -162,9 +203,9 @@ def as_table(summary: dict[str, Any]) -> Table:
             f"{metrics[f'baseline.test.{metric}']:.3f}",
             *([_known(ceiling)] if ceilings else []),
             _span(task["intervals"].get(f"gain.test.{metric}")),
-            f"{metrics['test.roc_auc']:.3f}",
+            _known(metrics.get("test.roc_auc")),
             *([_known(metrics.get("ceiling.test.roc_auc"))] if ceilings else []),
-            f"{metrics['test.ece']:.3f}",
+            _known(metrics.get("test.ece")),
             task["grade"],
             f"{task['rows']:,}",
         )

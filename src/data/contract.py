@@ -283,4 +283,8 @@ def task_needs(config: Config) -> dict[str, tuple[Need, ...]]:
         needs["value"] = (Need("transactions", (tasks.value.worth_of,)),)
     if tasks.winback is not None:
         needs["winback"] = (Need("transactions", (tasks.winback.worth_of,)),)
+    if tasks.defection is not None:
+        needs["defection"] = (Need("transactions"), Need("subscriptions", ("ended_at", "end_reason")))
+    if tasks.segments is not None:
+        needs["segments"] = (Need("transactions"),)
     return needs

@@ -62,13 +62,15 @@ def candidates(
         own = _column(scores, action.task, "score", name, entities)
         worth = _worth(action, name, scores, entities)
         known = ~np.isnan(own) & ~np.isnan(worth)
+        left_out = _left_out(scores[action.task], entities)
+        removed[f"{name}: left out of the list"] = int((known & left_out).sum())
         amount = action.lever * own * worth - action.cost
         gross[known, place], score[:, place] = amount[known], own
         inside = own >= action.least_score
         if action.most_score is not None:
             inside &= own <= action.most_score
-        removed[f"{name}: score outside its range"] = int((known & ~inside).sum())
-        eligible = known & inside
+        removed[f"{name}: score outside its range"] = int((known & ~left_out & ~inside).sum())
+        eligible = known & inside & ~left_out
         value[eligible, place] = amount[eligible]
     for rule in rules:
         taken = np.isfinite(value[rule.forbidden])
@@ -95,6 +97,14 @@ def resources(plan: PlanConfig) -> tuple[tuple[str, ...], Floats, Floats]:
         limits.append(float(places))
     matrix = np.array(uses, np.float64).T if uses else np.zeros((len(actions), 0))
     return tuple(names), matrix, np.array(limits, np.float64)
+
+
+def _left_out(table: pa.Table, entities: pa.Array) -> Flags:
+    """Who is on a task's list no more, for the reason that its scores give, (n,)."""
+    if "left_out_because" not in table.column_names:
+        return np.zeros(len(entities), bool)
+    out = table.filter(pc.is_valid(table["left_out_because"]))["entity_id"].combine_chunks()
+    return np.asarray(pc.is_in(entities, value_set=out), bool)
 
 
 def _worth(action: ActionConfig, name: str, scores: Mapping[str, pa.Table], entities: pa.Array) -> Floats:

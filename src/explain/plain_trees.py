@@ -58,15 +58,15 @@ class PlainTrees(Plain):
 
 
 def top_of(contributions: Floats, score: Floats, groups: ArrayLike, k: int) -> TopGroups:
-    """The k strongest groups of each row of contributions (n, p + 1), with raw scores (n,).
+    """The k strongest groups of each row of contributions (n, p + 1), with raw scores (n,); each row has its own bias.
 
     Raises ModelError if the contributions do not add up to the scores.
     """
     members = Members.of(np.asarray(groups), np.arange(contributions.shape[1] - 1))
     top = TopGroups.empty(len(score), k)
     total = np.ascontiguousarray(contributions[:, :-1].T)
-    bias = contributions[0, -1] if len(score) else 0.0
-    gap = write_top(total, score, bias, members, 0, len(score), top)
+    gap = write_top(total, score - contributions[:, -1], 0.0, members, 0, len(score), top)
+    top.raw_score[:] = score
     if not gap <= TOLERANCE:
         raise ModelError(f"contributions do not add up to the raw score (off by {gap:.1e}): do not use these reasons")
     return top

@@ -56,6 +56,7 @@ _SETTINGS: dict[str, dict[str, Any]] = {
     "next_offer": {"min_buyers": 3},
     "value": {"horizon": 30},
     "winback": {"horizon": 30, "silent_for": 20},
+    "defection": {"horizon": 90, "silent_for": 10, "silent_at_most": 200, "causes": ("price", "service")},
 }
 
 

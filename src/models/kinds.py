@@ -8,11 +8,15 @@ from pathlib import Path
 from ..errors import ModelError
 from .base import ScoringModel, read_json
 from .classifier import MODEL, BoostedClassifier
+from .clusters import Clusters
+from .one_of_several import OneOfSeveral
 from .scorecard import Scorecard
 
 LOADERS: dict[str, Callable[..., ScoringModel]] = {
     BoostedClassifier.kind: BoostedClassifier.load,
     Scorecard.kind: Scorecard.load,
+    OneOfSeveral.kind: OneOfSeveral.load,
+    Clusters.kind: Clusters.load,
 }
 
 

@@ -64,7 +64,7 @@ class Job:
             "model": f"another model ({other.model_name or 'unnamed'} version {other.model_version or '?'})",
             "data": "other data",
             "cutoff": f"another moment ({other.cutoff.isoformat(sep=' ')} UTC)",
-            "settings": "another configuration of the task (or list of ids never scored)",
+            "settings": "another configuration of the task (or list of ids never scored, or causes of leaving)",
             "code": "another version of Rapport",
         }
         named = [text for name, text in words.items() if getattr(self, name) != getattr(other, name)]
@@ -94,7 +94,7 @@ def define_job(data: Dataset, task: Task, settings: TaskConfig, bundle: Bundle, 
         model_version=bundle.version,
         run_id=bundle.run_id,
         data=data.fingerprint,
-        settings=settings_digest(data.config, task.name),
+        settings=settings_digest(data.config, task.name) + _left_out_by(data.config, task.name, day),
         code=code_version(),
         parts=data.buckets,
     )
@@ -140,6 +140,16 @@ def settings_digest(config: Config, task: str) -> str:
     content = [raw["tasks"][task], raw["currency"], raw["time_zone"], never_digest(config)]
     content += [checksums(config)] if config.features else []
     return hashlib.sha256(json_bytes(content)).hexdigest()
+
+
+def _left_out_by(config: Config, task: str, day: date) -> str:
+    """For a win-back list, the checksum of the causes of leaving that were foretold up to the day, if any."""
+    if task != "winback" or config.tasks.defection is None:
+        return ""
+    foretold = (config.home / "scores" / config.name / "defection").glob("as_of=*/_manifest.json")
+    known = [file for file in sorted(foretold) if file.parent.name <= f"as_of={day.isoformat()}"]
+    total = hashlib.sha256(b"".join(file.read_bytes() for file in known))
+    return f"+{total.hexdigest()}" if known else ""
 
 
 @lru_cache(maxsize=1)

@@ -16,6 +16,7 @@ from .comparable import growing, plans_in_sight
 from .findings import Finding
 from .guards import check_features
 from .job import Job
+from .left_out import LeftOut
 from .never import Never
 from .profile import Profile, count_rows, empty_profile
 from .rows import Scorer
@@ -35,6 +36,7 @@ class Population:
         learned = {name: tuple(values) for name, values in bundle.metadata.get("learned", {}).items()}
         check_same(data.config, bundle.metadata.get("own_features", {}), task.name)
         never = Never(data, task.entity)
+        self.left_out = LeftOut.of(data, job)
         self.stream = SnapshotStream(data, task, blocks=trained.get("blocks"), learned=learned, allowed=never.allowed)
         plan = self.stream.plan
         windows = bundle.metadata.get("windows", {})
@@ -65,7 +67,7 @@ class Population:
         for piece in self.pieces(bucket):
             rows, raw = scorer.rows(piece, self.job, scored_at)
             counts, counted = count_rows(empty, piece, raw)
-            yield rows, Tally(counted, counts)
+            yield self.left_out.beside(rows), Tally(counted, counts)
 
     def pieces(self, bucket: int) -> Iterator[pa.Table]:
         """The rows of a bucket with their features."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 from ..config import (
     ChurnConfig,
     ConversionConfig,
+    DefectionConfig,
     LoyaltyConfig,
     NextOfferConfig,
+    SegmentsConfig,
     TaskConfig,
     ValueConfig,
     WinbackConfig,
@@ -18,8 +20,10 @@ from ..errors import ConfigError
 from .base import Task
 from .churn import churn
 from .conversion import conversion
+from .defection import defection
 from .loyalty import loyalty
 from .next_offer import next_offer
+from .segments import segments
 from .value import value
 from .winback import winback
 
@@ -41,4 +45,8 @@ def declare(name: str, config: TaskConfig) -> Task:
             return value(config)
         case WinbackConfig():
             return winback(config)
+        case DefectionConfig():
+            return defection(config)
+        case SegmentsConfig():
+            return segments(config)
     raise ConfigError(f"no task is called '{name}'")

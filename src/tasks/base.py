@@ -67,6 +67,14 @@ class Trait:
 
 
 @dataclass(frozen=True)
+class Outcome:
+    """One of several things that may come about: its name, and what makes it so."""
+
+    name: str
+    requirement: Requirement
+
+
+@dataclass(frozen=True)
 class Wording:
     """What the task is called in sentences that people read."""
 
@@ -86,8 +94,9 @@ class Task:
     end. `ranks_within` names the key whose values compete for an entity, as offers do, and `top` how many of them are
     put out, and `rank_by` by which of the `outputs` (default: the score). Negatives are sampled to `negative_share` in
     training, never in evaluation. `worth` is the money that comes of a row within the target's time: a task that has
-    one foretells it beside the probability, and is held against `worth_rules`. A task without a target is not trained:
-    its `traits` make a scorecard.
+    one foretells it beside the probability, and is held against `worth_rules`. With `outcomes` the question is which of
+    several things comes about, and the target says that one of them does. A task without a target is not trained: its
+    `traits` make a scorecard, or its `behaviour` (features) makes groups.
     """
 
     name: str
@@ -99,7 +108,7 @@ class Task:
     target: Requirement | None
     horizon: int
     blocks: tuple[str, ...]
-    primary_metric: Literal["average_precision", "map_at_10", "worth_rmse"]
+    primary_metric: Literal["average_precision", "map_at_10", "worth_rmse", "macro_roc_auc"]
     rules: tuple[RuleOfThumb, ...]
     wording: Wording
     ranks_within: str | None = None
@@ -110,8 +119,12 @@ class Task:
     worth: Worth | None = None
     worth_rules: tuple[AmountRule, ...] = ()
     traits: tuple[Trait, ...] = ()
+    outcomes: tuple[Outcome, ...] = ()
+    behaviour: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if any(not outcome.requirement.condition.measure.looks_ahead for outcome in self.outcomes):
+            raise ValueError(f"the outcomes of {self.name} must look ahead: give their measures `ahead` or `until`")
         if self.target is None:
             return
         if not self.target.condition.measure.looks_ahead:

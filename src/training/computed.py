@@ -9,11 +9,13 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from ..config import SegmentsConfig
 from ..data.dataset import Dataset
 from ..errors import DataError
 from ..features.snapshot import Snapshots
@@ -25,6 +27,7 @@ from ..registry.tracking import start_run
 from ..registry.versions import register, set_alias
 from ..tasks import declare
 from ..tasks.base import Task
+from .segmenting import Segments, draw_up_moments, draw_up_segments
 from .splits import windows_of
 
 Say = Callable[[str], None]
@@ -32,7 +35,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class DrawnUp:
-    """A registered version of a score, and the rows (n) that it was drawn up from."""
+    """A registered version of a score, the rows (n) that it was drawn up from, and what segments are like."""
 
     task: Task
     model: ScoringModel
@@ -40,17 +43,24 @@ class DrawnUp:
     left_out: tuple[str, ...]
     registered: Resolved
     run_id: str
+    segments: Segments | None = None
 
 
 def draw_up(data: Dataset, name: str, *, seed: int | None = None, say: Say = lambda text: None) -> DrawnUp:
     """Draw up and register the score of a task without a target.
 
-    It is drawn up from the cutoffs of the split's training window, else from the end of the data. DataError where
-    nobody is eligible then, ModelError where the data have nothing of what the score needs.
+    It is drawn up from the cutoffs of the split's training window, else from the end of the data (segments: from a time
+    before it, so that they can be watched since). DataError where nobody is eligible then, ModelError where the data
+    have nothing of what the score needs.
     """
     config = data.config.task(name)
     task = declare(name, config)
-    cutoffs = [data.observed_until] if config.split is None else list(windows_of(config.split, data.config.zone).train)
+    cutoffs = [data.observed_until]
+    later: list[datetime] = []
+    if isinstance(config, SegmentsConfig):
+        cutoffs, later = draw_up_moments(data, config)
+    elif config.split is not None:
+        cutoffs = list(windows_of(config.split, data.config.zone).train)
     with start_run(data.config, name, fingerprint=data.fingerprint) as run:
         say("building the rows")
         snapshots = Snapshots(data, task, blocks=config.blocks, exclude=config.exclude_features, learn_at=min(cutoffs))
@@ -61,7 +71,14 @@ def draw_up(data: Dataset, name: str, *, seed: int | None = None, say: Say = lam
         run.log_params({"config": data.config.resolved(), "seed": data.config.seed if seed is None else seed})
         run.log_dict(data.config.resolved(), "config.yaml")
         say("drawing up the score")
-        model = Scorecard.fit(task.traits, snapshots.columns, rows)
+        segments: Segments | None = None
+        model: ScoringModel
+        if task.behaviour:
+            segments = draw_up_segments(data, task, config, snapshots, rows, later, seed=data.config.seed)
+            model = segments.model
+            run.log_dict(segments.as_dict(), "segments.json")
+        else:
+            model = Scorecard.fit(task.traits, snapshots.columns, rows)
         scores = model.raw_score(rows)
         run.log_metrics({"rows": float(rows.num_rows), "mean_score": float(np.mean(scores))})
         say("registering")
@@ -79,4 +96,4 @@ def draw_up(data: Dataset, name: str, *, seed: int | None = None, say: Say = lam
             registered = register(data.config, name, run, bundle)
             # There is nothing by which a card could be promoted: the newest one is in use.
             set_alias(data.config, name, "champion", str(registered.version))
-    return DrawnUp(task, model, rows, snapshots.plan.left_out, registered, run.id)
+    return DrawnUp(task, model, rows, snapshots.plan.left_out, registered, run.id, segments)

@@ -44,13 +44,15 @@ class WindowFacts:
 
 
 class Material:
-    """All rows of one task, by window."""
+    """All rows of one task, by window; one with several outcomes is only for who asks for them (`several`)."""
 
-    def __init__(self, data: Dataset, name: str, config: TaskConfig, *, seed: int = 0) -> None:
+    def __init__(self, data: Dataset, name: str, config: TaskConfig, *, seed: int = 0, several: bool = False) -> None:
         self.data, self.config, self.seed = data, config, seed
         self.task: Task = declare(name, config)
         if self.task.target is None:
             raise ModelError(f"{name} is put together from what is known, not trained; `rapport run` draws it up")
+        if self.task.outcomes and not several:
+            raise ModelError(f"{name} asks which of several things comes about; `rapport run` trains and judges it")
         _check_tables(self.task, data)
         self.zone = data.config.zone
         self._outside: dict[str, list[str]] = {}
@@ -136,6 +138,10 @@ class Material:
         if negative_share < 1:
             chance = np.random.default_rng([self.seed, len(window)]).random(spine.num_rows)
             spine = spine.filter(pa.array((target_of(spine) == 1) | (chance < negative_share)))
+        return pa.concat_tables(self._pieces(spine))
+
+    def with_features(self, spine: pa.Table) -> pa.Table:
+        """Some rows of a window's spine with their features."""
         return pa.concat_tables(self._pieces(spine))
 
     def scored(
