@@ -273,7 +273,10 @@ def shifted_edges(start: type[exp.Expression], end: type[exp.Expression]) -> Cal
     return visible
 
 
-@pytest.mark.parametrize("task", [task for task in TASKS.values() if task.target is not None], ids=lambda t: t.name)
+# Who named a cause at the very cutoff is not in the population of a task with several outcomes: nothing can leak there.
+@pytest.mark.parametrize(
+    "task", [task for task in TASKS.values() if task.target is not None and not task.outcomes], ids=lambda t: t.name
+)
 def test_a_target_that_counts_an_event_at_the_cutoff_is_caught(monkeypatch: pytest.MonkeyPatch, task: Task) -> None:
     monkeypatch.setattr(Sight, "_visible", shifted_edges(exp.GTE, exp.LTE))
     with pytest.raises(AssertionError, match="targets moved"):
