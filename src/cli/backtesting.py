@@ -13,6 +13,7 @@ from ..data.ingest import open_dataset
 from ..explain.pictures import to_png
 from ..registry.versions import aliases, load
 from ..training.backtest import as_csv, backtest, log_backtest
+from ..training.backtest_picture import picture
 from ..training.backtest_result import Backtest
 from ..training.material import Material
 from ..training.regrade import Regraded, regrade
@@ -47,8 +48,8 @@ def walk(config: Config, name: str, folds: int, seed: int | None, console: Conso
         run_id = log_backtest(config, result, fingerprint=data.fingerprint)
     folder = config.home / REPORTS / config.name
     folder.mkdir(parents=True, exist_ok=True)
-    picture, table = folder / f"{name}_backtest.png", folder / f"{name}_backtest.csv"
-    picture.write_bytes(to_png(result.picture()))
+    drawn, table = folder / f"{name}_backtest.png", folder / f"{name}_backtest.csv"
+    drawn.write_bytes(to_png(picture(result)))
     table.write_text(as_csv(result), encoding="utf-8")
     regraded = None
     if "champion" in aliases(config, name):
@@ -59,7 +60,7 @@ def walk(config: Config, name: str, folds: int, seed: int | None, console: Conso
             reviewing.write_page(config, name, str(champion.version), (), console)
         else:
             console.note(f"the champion of {name} was judged on other windows, so its grade stays as it is")
-    return Walked(result, run_id, picture, table, regraded)
+    return Walked(result, run_id, drawn, table, regraded)
 
 
 def as_table(result: Backtest) -> Table:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
@@ -12,8 +11,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from sqlglot import exp
 
 from ..config import Config
+from ..data.engine import Engine
 from ..data.ingest import open_dataset
 from ..errors import DataError, ModelError
 from ..explain.contributions import Explainer, explainer
@@ -42,7 +43,6 @@ from .console import Console
 
 NEAREST = 5
 SHOWN = 10  # scores of a customer
-LINES = 12  # of a curve in a terminal
 PICTURES = (".png", ".svg")
 
 
@@ -94,11 +94,21 @@ def find_customer(
         if spine.num_rows == 0:
             raise DataError(
                 f"{name}: '{entity}' is not among the {len(known):,} who are scored as of {job.as_of} "
-                f"({task.population_text}); close to it: {', '.join(_nearest(entity, known))}"
+                f"({task.population_text}); close to it: {', '.join(_nearest(entity, known, data.engine))}"
             )
         rows = snapshots.features(spine)
         why = explainer(bundle.model, rows, threads=config.threads)
     return Found(task, bundle, why, rows, job.as_of.isoformat(), config.currency)
+
+
+def _nearest(entity: str, known: pa.ChunkedArray, engine: Engine) -> list[str]:
+    """The ids of those who are scored that look most like the asked-for one, by edit distance."""
+    name = "__scored"
+    engine.add_table(name, pa.table({"id": pc.unique(known)}))
+    distance = exp.Levenshtein(this=exp.column("id"), expression=exp.Literal.string(entity))
+    found = engine.arrow(exp.select("id").from_(name).order_by(distance, "id").limit(NEAREST))
+    engine.drop(name)
+    return [str(value) for value in found["id"].to_pylist()]
 
 
 def explain(
@@ -233,71 +243,3 @@ def _draw(curves: Sequence[Curve], path: Path) -> list[Path]:
         else:
             file.write_bytes(to_png(figure))
     return paths
-
-
-# ------------------------------------------------------------------------------------------- for a terminal
-def as_text(found: dict[str, Any], currency: str = "") -> str:
-    """The explanation for a terminal."""
-    lines = [f"{found['task']} of {found['entity_id']} as of {found['as_of']} (model version {found['model_version']})"]
-    for score in found["scores"]:
-        label = f"{score['label']}: " if score["label"] else ""
-        lines.append(f"{label}{score['score']:.1%}, higher than {score['percentile']:.0f} % of all")
-        for reason in score["reasons"]:
-            effect = "raises" if reason["contribution"] > 0 else "lowers"
-            lines.append(f"  {effect} it ({reason['without']:.1%} without): {reason['words']}")
-    if "what_if" in found:
-        lines += _what_if_lines(found["what_if"])
-    for content in found.get("curves", ()):
-        lines += _curve_lines(content, found["label_of_curves"], currency)
-    if "pictures" in found:
-        lines += ["", f"drawn to {', '.join(found['pictures'])}"]
-    for pair in found.get("interactions", ()):
-        lines += [
-            "",
-            f"{pair['first']} and {pair['second']} together: {pair['together']:+.3f} log-odds beyond what each says "
-            f"alone (half of it is in the contribution of each: {pair['contribution_first']:+.3f} and "
-            f"{pair['contribution_second']:+.3f})",
-        ]
-    return "\n".join(lines)
-
-
-def _what_if_lines(content: dict[str, Any]) -> list[str]:
-    lines = ["", "What if"]
-    for one in content["settings"]:
-        range_of = f" [{one['range']}]" if one["range"] else ""
-        lines.append(f"  {one['feature']} were {one['words']} (now {one['was_in_words']}){range_of}")
-    for score in content["scores"]:
-        label = f"{score['label']}: " if score["label"] else ""
-        lines.append(f"  {label}{score['score']:.1%} instead of {score['was']:.1%}")
-    same = content["unchanged_of_the_same_group"]
-    if same:
-        more = f" and {len(same) - 3} more" if len(same) > 3 else ""
-        lines.append(f"  All else stays as it is, also what would change with it: {', '.join(same[:3])}{more}")
-    return lines
-
-
-def _curve_lines(content: dict[str, Any], label: str, currency: str) -> list[str]:
-    values, chances = list(content["values"]), list(content["probability"])
-    keep = np.unique(np.linspace(0, len(values) - 1, min(LINES, len(values))).round().astype(int)).tolist()
-    if content["now"] in values:
-        keep = sorted({*keep, values.index(content["now"])})
-    top = max(chances) or 1.0
-    lines = ["", f"{label + ': ' if label else ''}the score if only {content['feature']} were different"]
-    for i in keep:
-        value = values[i]
-        marks = ["now"] if value == content["now"] else []
-        low, high = content["low"], content["high"]
-        if isinstance(value, float) and low is not None and not low <= value <= high:
-            slack = 0.01 * (high - low)
-            inside = content["least"] - slack <= value <= content["most"] + slack
-            marks.append("rare in training" if inside else "beyond training")
-        bar = "█" * max(round(24 * chances[i] / top), 1)
-        words = value_in_words(value, content["unit"], currency)
-        lines.append(f"  {words:>18}  {chances[i]:6.1%}  {bar} {', '.join(marks)}".rstrip())
-    return lines
-
-
-def _nearest(entity: str, known: pa.ChunkedArray) -> list[str]:
-    """The ids that look most like the asked-for one."""
-    ids = [str(value) for value in pc.unique(known).to_pylist()]
-    return difflib.get_close_matches(entity, ids, NEAREST, cutoff=0.0)

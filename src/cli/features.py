@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from rich.text import Text
 from ..config import Config
 from ..data.ingest import open_dataset
 from ..features.explain import explain_snapshots
-from ..features.write import snapshot_name, write_snapshots
+from ..features.write import snapshot_name, write_snapshots, write_tables
 from ..language.declarations import FeatureColumn
 from ..language.moments import midnight
 from ..scoring.profile import stability
@@ -43,7 +43,7 @@ def write(
         if cutoffs:
             files = _write_cutoffs(material, [midnight(day, config.zone) for day in sorted(cutoffs)], folder)
         else:
-            files = _write_tables({window: material.table(window) for window in material.spines}, folder)
+            files = write_tables({window: material.table(window) for window in material.spines}, folder)
     first, last = (pq.read_table(file, partitioning=None) for file in (files[0], files[-1]))
     columns = material.snapshots.columns
     drift = stability(columns, first, last)
@@ -59,17 +59,7 @@ def _write_cutoffs(material: Material, cutoffs: Sequence[datetime], folder: Path
         snapshot_name(cutoff, snapshots.zone): snapshots.stored(snapshots.population([cutoff], with_target=False))
         for cutoff in cutoffs
     }
-    return _write_tables(tables, folder)
-
-
-def _write_tables(tables: Mapping[str, pa.Table], folder: Path) -> list[Path]:
-    folder.mkdir(parents=True, exist_ok=True)
-    files = []
-    for label, table in tables.items():
-        aside = folder / f".{label}.part"
-        pq.write_table(table, aside, compression="zstd")
-        files.append(aside.rename(folder / f"{label}.parquet"))
-    return files
+    return write_tables(tables, folder)
 
 
 def explain(config: Config, name: str, cutoffs: Sequence[date], console: Console) -> list[dict[str, Any]]:

@@ -19,6 +19,7 @@ CONFIG = click.argument("config_path", metavar="CONFIG", type=click.Path(path_ty
 TASK = click.argument("task")
 JSON = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout and nothing else.")
 ENGINE = click.option("--engine", type=click.Choice(["duckdb", "spark"]), help="What computes; default: the config's.")
+SEED = click.option("--seed", type=int, help="Of everything that is drawn by chance; default: the config's.")
 DAY = click.DateTime(["%Y-%m-%d"])
 
 

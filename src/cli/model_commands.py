@@ -8,7 +8,7 @@ import click
 
 from ..config import load_config
 from .console import Console
-from .group import CONFIG, JSON, TASK, command
+from .group import CONFIG, JSON, SEED, TASK, command
 
 
 @command
@@ -32,9 +32,9 @@ def run(config_path: Path, trials: int | None, seconds: float | None, as_json: b
 @command
 @CONFIG
 @TASK
-@click.option("--trials", type=click.IntRange(0))
-@click.option("--seconds", type=click.FloatRange(0, min_open=True))
-@click.option("--seed", type=int)
+@click.option("--trials", type=click.IntRange(0), help="Trials of the search for hyperparameters.")
+@click.option("--seconds", type=click.FloatRange(0, min_open=True), help="Time for the search.")
+@SEED
 @JSON
 def train(
     config_path: Path, task: str, trials: int | None, seconds: float | None, seed: int | None, as_json: bool

@@ -53,14 +53,14 @@ def explain(
     as_json: bool,
 ) -> None:
     """Say why one customer has his score, and what it would be with other values."""
-    from . import explaining
+    from . import explaining, explaining_words
 
     console, config = Console(as_json=as_json), load_config(config_path)
     config.task(task)
     asked = explaining.Asked(settings, curves, picture, pairs)
     day = None if as_of is None else as_of.date()
     found = explaining.explain(config, task, entity, model, day, asked, console)
-    console.result(found, explaining.as_text(found, config.currency))
+    console.result(found, explaining_words.as_text(found, config.currency))
 
 
 @command

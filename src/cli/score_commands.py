@@ -105,7 +105,13 @@ def monitor(config_path: Path, task: str, out: Path | None, as_json: bool) -> No
 @command
 @CONFIG
 @click.argument("identity", metavar="ID")
-@click.option("--kind", type=click.Choice(["customer", "prospect"]), default="customer", show_default=True)
+@click.option(
+    "--kind",
+    type=click.Choice(["customer", "prospect"]),
+    default="customer",
+    show_default=True,
+    help="Of whom the id is.",
+)
 @click.option("--by", default="", help="Who ordered it, for the record.")
 @click.option(
     "--out", multiple=True, type=click.Path(path_type=Path), help="A further folder with scores of his; repeat it."

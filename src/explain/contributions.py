@@ -16,8 +16,9 @@ from collections.abc import Iterator, Mapping
 import numpy as np
 import pyarrow as pa
 
-from ..models.base import Floats, ScoringModel
+from ..models.base import Floats
 from ..models.encoding import LEVELS
+from ..models.scoring_model import ScoringModel
 from .plain_trees import Plain, PlainTrees
 from .reasons import Reasons, values_as_text
 from .started_trees import StartedTrees

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from ..models.base import Floats
 from .tables_cut import share
-from .trees import MISSING_NAN, MISSING_ZERO, Forest, Tree, parse_forest
+from .trees import MISSING_NAN, MISSING_ZERO, Forest, TablesDoNotApply, Tree, parse_forest
 
 _ZERO = float(np.float32(1e-35))  # what LightGBM takes for zero
 Flags = NDArray[np.bool_]
@@ -37,7 +37,9 @@ class Interactions:
 
     @classmethod
     def from_booster(cls, model: Any) -> Interactions:
-        """Read a booster; TablesDoNotApply for models of other shapes (several outputs, linear trees, averages)."""
+        """Read a booster; TablesDoNotApply for none, and for other shapes (several outputs, linear trees, averages)."""
+        if model is None:
+            raise TablesDoNotApply("the model has no trees")
         return cls(parse_forest(model if isinstance(model, str) else model.model_to_string()))
 
     def pair(self, X: Floats, a: int, b: int) -> Floats:

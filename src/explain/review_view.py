@@ -15,7 +15,6 @@ from .review_parts import Cohort, Customer, FairGroup, Figure, ReasonCohort, Rev
 from .review_words import percent
 
 SHOWN_CUSTOMERS = 60  # asked-for ones first, the others spread over the range of scores
-SHOWN_OFFERS = 10
 _TICKS = (0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 0.99, 0.995, 0.999)
 
 

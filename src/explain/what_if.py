@@ -15,8 +15,9 @@ import pyarrow as pa
 
 from ..errors import ModelError
 from ..language.declarations import FeatureColumn
-from ..models.base import Floats, ScoringModel
+from ..models.base import Floats
 from ..models.encoding import LEVELS
+from ..models.scoring_model import ScoringModel
 from .contributions import Explainer
 from .values import clean, format_numbers
 

@@ -27,11 +27,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from ..config import Config
 from ..errors import ConfigError, ModelError, RapportError
 from ..language.declarations import Block, Feature, Fitted, Group, Kind, Measure, Ratio, Visible
+from .aligned import aligned
 from .blocks import BLOCKS
 
 Floats = npt.NDArray[np.float64]
@@ -89,10 +89,7 @@ class Seen:
 
     def values(self, table: str, measure: Measure, spine: pa.Table, key: str = "customer_id") -> Floats:
         """One measure for the key of each row (n,); NaN for a key without an event."""
-        found = self.measure(table, key, value=measure)
-        row = pc.index_in(spine[key], found[key].combine_chunks())
-        values = pc.take(found["value"].combine_chunks().cast(pa.float64()), row)
-        return np.asarray(values.to_numpy(zero_copy_only=False), np.float64)
+        return aligned(self.measure(table, key, value=measure), "value", spine, key)
 
 
 def feature(

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from datetime import datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ..language.moments import to_local
@@ -26,10 +27,8 @@ def write_snapshots(
     alone = snapshots.task.keys == (snapshots.task.entity,) and not snapshots.plan.fitted
     buckets: list[int | None] = [*range(data.buckets)] if alone and data.buckets > 1 else [None]
     files = [folder / f"{snapshot_name(cutoff, snapshots.zone)}.parquet" for cutoff in ordered]
-    asides = [file.with_name(f".{file.stem}.part") for file in files]
-    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with ExitStack() as stack:
+        with _whole(files) as asides, ExitStack() as stack:
             writers: dict[Path, pq.ParquetWriter] = {}
             for bucket in buckets:
                 if bucket is not None:
@@ -42,7 +41,27 @@ def write_snapshots(
     finally:
         if buckets != [None]:
             data.register()
-    return [aside.rename(file) for aside, file in zip(asides, files, strict=True)]
+    return files
+
+
+def write_tables(tables: Mapping[str, pa.Table], folder: Path) -> list[Path]:
+    """Write each table as `<folder>/<name>.parquet`; returns the files. None is there until all are whole."""
+    files = [folder / f"{name}.parquet" for name in tables]
+    with _whole(files) as asides:
+        for aside, table in zip(asides, tables.values(), strict=True):
+            pq.write_table(table, aside, compression="zstd")
+    return files
+
+
+@contextmanager
+def _whole(files: Sequence[Path]) -> Iterator[list[Path]]:
+    """Names to write under, beside the files; at the end they are renamed to the files."""
+    asides = [file.with_name(f".{file.stem}.part") for file in files]
+    for file in files:
+        file.parent.mkdir(parents=True, exist_ok=True)
+    yield asides
+    for aside, file in zip(asides, files, strict=True):
+        aside.rename(file)
 
 
 def snapshot_name(cutoff: datetime, zone: ZoneInfo) -> str:

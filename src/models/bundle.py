@@ -23,10 +23,11 @@ from numpy.typing import ArrayLike
 
 from ..errors import ModelError
 from ..language.declarations import FeatureColumn
-from .base import Floats, ScoringModel, read_json, without_credentials, write_json
+from .base import Floats, read_json, without_credentials, write_json
 from .encoding import LEVELS
 from .kinds import load_model
 from .manifest import MANIFEST, verify_manifest, write_manifest
+from .scoring_model import ScoringModel
 from .worth import WorthModel
 
 if TYPE_CHECKING:

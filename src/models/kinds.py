@@ -6,11 +6,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ..errors import ModelError
-from .base import ScoringModel, read_json
+from .base import read_json
 from .classifier import MODEL, BoostedClassifier
 from .clusters import Clusters
 from .one_of_several import OneOfSeveral
 from .scorecard import Scorecard
+from .scoring_model import ScoringModel
 
 LOADERS: dict[str, Callable[..., ScoringModel]] = {
     BoostedClassifier.kind: BoostedClassifier.load,

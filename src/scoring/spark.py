@@ -21,9 +21,10 @@ from ..data.engine_spark import SparkEngine
 from ..explain.contributions import Explainer, explainer
 from ..explain.words import ReasonWriter
 from ..features.stream import ROW
-from ..models.base import Floats, ScoringModel
+from ..models.base import Floats
 from ..models.bundle import WORTH, Bundle
 from ..models.kinds import load_model
+from ..models.scoring_model import ScoringModel
 from ..models.worth import WorthModel
 from ..tasks.base import Task
 from .job import Job

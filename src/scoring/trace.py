@@ -127,7 +127,11 @@ def _find(place: Path, manifest: Manifest, entity: str) -> tuple[Path, str, tupl
     named = {name for name, _ in manifest.columns}
     columns = ["entity_id", *(c for c in ("campaign_id", "rank", "offer_id") if c in named), "score", "raw_score"]
     for part in manifest.parts:
-        table = pq.read_table(place / part.file, columns=columns, partitioning=None)
+        try:
+            table = pq.read_table(place / part.file, columns=columns, partitioning=None)
+        except (pa.ArrowException, OSError) as error:
+            damage = fault_of(place, part) or f"{part.file} is not readable: {error}"
+            raise OutputError(f"{place}: {damage}; nothing can be traced there: score that day again") from error
         mine = table.filter(pc.equal(table["entity_id"].cast(pa.string()), entity))
         if mine.num_rows:
             fault = fault_of(place, part)

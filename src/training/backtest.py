@@ -22,6 +22,7 @@ from ..data.dataset import Dataset
 from ..errors import DataError
 from ..registry.tracking import start_run
 from ..tasks.base import Task
+from .backtest_picture import picture
 from .backtest_result import Backtest, FoldResult, Metrics, Part, stability
 from .evaluate import bootstrap
 from .judge import Judgement, judge, lists_of
@@ -77,7 +78,7 @@ def log_backtest(config: Config, result: Backtest, *, fingerprint: str | None = 
             run.log_metrics(_named(f"backtest.{name}", part.model) | _named(f"baseline.backtest.{name}", part.rule))
         run.log_dict(result.as_dict(), "backtest.json")
         run.log_text(as_csv(result), "backtest.csv")
-        run.log_figure(result.picture(), "plots/backtest.png")
+        run.log_figure(picture(result), "plots/backtest.png")
         return run.id
 
 

@@ -20,13 +20,12 @@ from ..explain.picture_style import (
     styled,
     title,
 )
+from .backtest_result import Backtest, Metrics
 from .metrics import metric_named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-    from .backtest_result import Backtest, Metrics
 
 MOVE = 0.09
 

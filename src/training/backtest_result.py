@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..models.base import without_nan
 from .evaluate import CalibrationBand, Interval
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
 
 Metrics = dict[str, Interval]
 
@@ -121,12 +118,6 @@ class Backtest:
             f"{self.metric} {own.estimate:.3f} over {len(self.folds)} folds, rule {rule.estimate:.3f}, "
             f"gain {gain.estimate:+.3f} ({gain.low:+.3f} to {gain.high:+.3f}): {stable}; {'; '.join(self.reasons)}"
         )
-
-    def picture(self) -> Figure:
-        """Model and rule fold by fold, with intervals; beside it what was promised and what happened."""
-        from .backtest_picture import picture
-
-        return picture(self)
 
 
 def _span(first: str, last: str) -> str:

@@ -19,9 +19,9 @@ from ..config import SegmentsConfig
 from ..data.dataset import Dataset
 from ..errors import DataError
 from ..features.snapshot import Snapshots
-from ..models.base import ScoringModel
 from ..models.bundle import save_bundle
 from ..models.scorecard import Scorecard
+from ..models.scoring_model import ScoringModel
 from ..registry.lookup import Resolved
 from ..registry.tracking import start_run
 from ..registry.versions import register, set_alias

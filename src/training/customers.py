@@ -9,8 +9,8 @@ import pyarrow.compute as pc
 from ..explain.contributions import Explainer
 from ..explain.review import Customer, Reason, Score, spread_rows
 from ..explain.words import ReasonWriter, probability_without
-from ..models.base import ScoringModel
 from ..models.bundle import percentiles
+from ..models.scoring_model import ScoringModel
 from ..tasks.base import Task
 from .experiment import Trained
 from .material import Floats

@@ -70,20 +70,21 @@ def train(
 ) -> Trained:
     """Train, judge and register one task.
 
-    Raises DataError where there is nothing to learn from, GateError where a result is too good to be true.
+    Raises ConfigError where `fairness` lists what nobody has, DataError where there is nothing to learn from, GateError
+    where a result is too good to be true.
     """
     config = data.config.task(name)
     seed = data.config.seed if seed is None else seed
     budget = {"trials": trials, "seconds": seconds}
     tuning = config.tuning.model_copy(update={key: value for key, value in budget.items() if value is not None})
     config = config.model_copy(update={"tuning": tuning})
+    check_attributes(data)
     truth = open_truth(data.config)
     with start_run(data.config, name, fingerprint=data.fingerprint) as run:
         say("building the training rows")
         material = Material(data, name, config, seed=seed)
         for text in material.left_out_words():
             say(text)
-        check_attributes(data)
         run.log_params({"config": data.config.resolved(), "seed": seed})
         run.log_dict(data.config.resolved(), CONFIG_FILE)
         run.log_dict({"windows": [vars(facts) for facts in material.facts()]}, "windows.json")

@@ -16,7 +16,7 @@ from ..explain.interactions import Interactions, strongest_partner
 from ..explain.review import Check, Measure, Picture, Provenance, Review, Subject, Window
 from ..explain.review_answers import GRADES
 from ..explain.trees import TablesDoNotApply
-from ..models.base import ScoringModel
+from ..models.scoring_model import ScoringModel
 from ..tasks.base import Task
 from .alarms import Alarm
 from .attributes import grouped

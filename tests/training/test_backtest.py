@@ -15,6 +15,7 @@ from rapport.config import SplitConfig
 from rapport.errors import DataError
 from rapport.registry.tracking import artifact_text, reopen
 from rapport.training.backtest import backtest, log_backtest
+from rapport.training.backtest_picture import picture
 from rapport.training.backtest_result import FoldResult, stability
 from rapport.training.evaluate import CalibrationBand, Interval
 from rapport.training.splits import windows_of
@@ -178,8 +179,9 @@ def test_pooled_metric_lies_among_those_of_the_folds(walked):
     values = [each.model["roc_auc"].estimate for each in result.folds]
     assert min(values) - 0.05 < result.pooled["roc_auc"].estimate < max(values) + 0.05
     assert result.pooled["roc_auc"].low < result.pooled["roc_auc"].estimate < result.pooled["roc_auc"].high
-    assert result.stable in (True, False)
-    assert result.reasons
+    against = stability(result.metric, result.folds, result.pooled_gain[result.metric], result.shared)
+    assert result.stable is (not against)
+    assert bool(against) == (result.reasons == against)
 
 
 def test_backtest_is_the_same_again(shop, walked):
@@ -199,7 +201,7 @@ def test_backtest_is_kept_as_a_run(shop, walked):
 
 def test_picture_has_a_point_a_fold(walked):
     result, _ = walked
-    above, below = result.picture().axes
+    above, below = picture(result).axes
     assert [text.get_text() for text in below.get_xticklabels()] == [each.last for each in result.folds]
     assert len(above.get_lines()[0].get_ydata()) == len(result.folds)
     assert list(below.get_lines()[1].get_ydata()) == [each.happened for each in result.folds]

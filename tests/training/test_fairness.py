@@ -13,6 +13,7 @@ from rapport.data.dataset import Dataset
 from rapport.errors import ConfigError
 from rapport.tasks import declare
 from rapport.training.attributes import MISSING, Grouped, _quarters, check_attributes, grouped, merge_small
+from rapport.training.experiment import train
 from rapport.training.fairness import fairness, spreads
 
 
@@ -106,6 +107,10 @@ def test_attributes_are_read_beside_the_rows_and_unknown_ones_are_named(shop: Da
     wrong = SimpleNamespace(**{**vars(shop), "config": SimpleNamespace(fairness=("colour",))})
     with pytest.raises(ConfigError, match="close to it"):
         check_attributes(wrong)
+    said: list[str] = []
+    with pytest.raises(ConfigError, match="close to it"):
+        train(replace(shop, config=shop.config.model_copy(update={"fairness": ("colour",)})), "churn", say=said.append)
+    assert said == [], "nothing is built before"
 
 
 def _select(name: str):  # type: ignore[no-untyped-def]

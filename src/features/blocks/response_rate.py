@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ...language.declarations import Count, Distinct, Feature, Group, Visible
+from ..aligned import aligned
 
 CUSTOMER = ("customer_id",)
 STRENGTH = 5.0
@@ -24,7 +25,7 @@ def shrunk_response_rate(visible: Visible, spine: pa.Table) -> list[npt.NDArray[
     mean = visible.everywhere(count_contacts, _mean)
     if mean is None:
         return [np.full(spine.num_rows, np.nan)]
-    contacts, answers = (_of(spine, visible.measure(group), name) for name, group in _KINDS.items())
+    contacts, answers = (np.nan_to_num(aligned(visible.measure(group), name, spine)) for name, group in _KINDS.items())
     return [(answers + STRENGTH * mean) / (np.maximum(contacts, answers) + STRENGTH)]
 
 
@@ -41,9 +42,3 @@ def _mean(counted: pa.Table) -> float | None:
 
 
 _KINDS = {"contacts": _CONTACTS, "answers": _ANSWERS}
-
-
-def _of(spine: pa.Table, measured: pa.Table, name: str) -> npt.NDArray[np.float64]:
-    """The measured value of each row's customer, 0 where there is none."""
-    row = pc.index_in(spine["customer_id"], measured["customer_id"].combine_chunks())
-    return np.asarray(pc.fill_null(pc.take(measured[name].combine_chunks(), row), 0), np.float64)
