@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ..errors import ModelError
+from ..models.linear_start import LinearStart
 from .tables_bins import Binning, bin_rows
 from .tables_build import ProgramBuilder
 from .tables_cut import table_cells
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.float64]
 CHUNK = 16_384  # rows that are looked up in a table before the next table is fetched into the cache
 CHUNK_BYTES = 32e6  # of memory for a chunk at most: wide models have shorter ones
+START_ROWS = 4_096  # of a linear start at once, so that they stay in the cache
 BITS = 10  # of the longest key with a table of its own, memory permitting
 TOLERANCE = 1e-8  # of additivity, relative
 
@@ -104,20 +106,31 @@ class TreeTables:
         self._run(matrix, self._all_steps, work)
         return out
 
-    def top_groups(self, X: ArrayLike, groups: ArrayLike, k: int) -> TopGroups:
+    def top_groups(self, X: ArrayLike, groups: ArrayLike, k: int, start: LinearStart | None = None) -> TopGroups:
         """The k strongest groups of each row and the raw score, without the full matrix.
 
-        `groups` (p,) gives each feature's group id. Raises ModelError if contributions do not add up to the raw score.
+        `groups` (p,) gives each feature's group id; `start` is the sum below the trees, where they have one. Raises
+        ModelError if contributions do not add up to the raw score.
         """
         matrix = self._matrix(X)
         ids = np.asarray(groups)
         if ids.shape != (self.num_features,):
             raise ModelError(f"the model has {self.num_features} features; groups are given for {ids.shape}")
-        members = Members.of(ids, self._used)
+        members = Members.of(ids, self._used if start is None else np.arange(self.num_features))
         top = TopGroups.empty(len(matrix), k)
 
         def work(first: int, rows: int, w: Workspace) -> None:
-            _check(write_top(w.total[:-1], w.total[-1], self.bias, members, first, rows, top))
+            if start is None:
+                _check(write_top(w.total[:-1], w.total[-1], self.bias, members, first, rows, top))
+                return
+            for low in range(0, rows, START_ROWS):
+                n = min(START_ROWS, rows - low)
+                terms = start.contributions(matrix[first + low : first + low + n])
+                score = w.total[-1, low : low + n] + (terms.sum(axis=1) + start.intercept)
+                total = np.ascontiguousarray(terms.T)
+                for row, feature in enumerate(self._used):
+                    total[feature] += w.total[row, low : low + n]
+                _check(write_top(total, score, self.bias + start.intercept, members, first + low, n, top))
 
         self._run(matrix, self._all_steps, work)
         return top

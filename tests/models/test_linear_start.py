@@ -11,6 +11,7 @@ import pytest
 
 from rapport.config import LearnerConfig
 from rapport.errors import ModelError
+from rapport.explain import tables
 from rapport.explain.contributions import explainer
 from rapport.explain.plain_trees import top_of
 from rapport.language.declarations import FeatureColumn
@@ -93,6 +94,18 @@ def test_the_explainer_agrees_with_the_model_and_adds_up(started: tuple[BoostedC
     sums = why.group_contributions(why.contributions(table))
     np.testing.assert_array_equal(reasons.group[:, 0], np.argmax(np.abs(sums), axis=1))
     np.testing.assert_allclose(reasons.group_contribution.sum(axis=1), sums.sum(axis=1), atol=1e-10)
+
+
+def test_top_reasons_by_tables_are_those_of_the_full_matrix(
+    started: tuple[BoostedClassifier, pa.Table], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tables, "START_ROWS", 1_000)  # several to a chunk
+    model, table = started
+    why = explainer(model, table, threads=1)
+    X = model.encode(table)
+    expected = top_of(why.trees.contributions(X), why.trees.raw_score(X), why.group_of, 2)
+    for found, value in zip(why.trees.top_groups(X, why.group_of, 2), expected, strict=True):
+        np.testing.assert_array_equal(found, value)
 
 
 def test_trees_learn_what_the_sum_cannot_say(started: tuple[BoostedClassifier, pa.Table]) -> None:
