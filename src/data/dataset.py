@@ -49,19 +49,25 @@ class Dataset:
         """True if there is such a table, with these columns."""
         return table in self.columns and all(column in self.columns[table] for column in columns)
 
-    def register(self, bucket: int | None = None, engine: Engine | None = None) -> None:
+    def register(self, bucket: int | None = None, engine: Engine | None = None, *, hold: bool = True) -> None:
         """Let the tables' names stand for one bucket of customers and prospects, or for all of them.
 
-        Tables without an owner (products, campaigns, offers) are always whole.
+        Tables without an owner (products, campaigns, offers) are always whole. `hold` is for tables that are read many
+        times: small ones are copied into memory.
         """
+        engine = engine or self.engine
         if bucket is not None and not 0 <= bucket < self.buckets:
             raise DataError(f"there is no bucket {bucket}: this data set has {self.buckets}, counted from 0")
         for table, files in self.files.items():
             some = files if bucket is None or len(files) == 1 else (files[bucket],)
-            (engine or self.engine).hold_files(table, some)
+            if hold:
+                engine.hold_files(table, some)
+            else:
+                engine.drop(table)
+                engine.add_files(table, some)
         for table in () if bucket is None else read_whole(self.files):
-            (engine or self.engine).add_files(whole(table), self.files[table])
-        define_moments(engine or self.engine, self.columns, of_all=None if bucket is None else whole)
+            engine.add_files(whole(table), self.files[table])
+        define_moments(engine, self.columns, of_all=None if bucket is None else whole)
 
     def register_whole(self, engine: Engine | None = None) -> dict[str, Mapping[str, str]]:
         """Let `whole(name)` stand for all of a table, whatever bucket its name stands for; the columns of all names."""

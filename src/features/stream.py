@@ -82,7 +82,7 @@ class SnapshotStream(Snapshots):
     def close(self) -> None:
         """Forget what was kept; the tables' names stand for all of them again."""
         self._forget(self._computed | {SPINE})
-        self.data.register()
+        self._register(None, hold=False)
 
     # ------------------------------------------------------------------------------ rows
     def count(self, as_of: datetime, bucket: int) -> int:
@@ -154,8 +154,8 @@ class SnapshotStream(Snapshots):
             self.engine.drop(name)
         self._computed -= names
 
-    def _register(self, bucket: int | None) -> None:
-        self.data.register(bucket if self.data.buckets > 1 else None)
+    def _register(self, bucket: int | None, *, hold: bool = True) -> None:
+        self.data.register(bucket if self.data.buckets > 1 else None, hold=hold)
 
     # ------------------------------------------------------------------------------ what is kept
     def keep(self, query: exp.Select) -> str:
@@ -186,7 +186,7 @@ class SnapshotStream(Snapshots):
                 names.append(self.keep(node.this))
                 return exp.to_table(names[-1]).as_(node.alias)
 
-            self._written[key] = query().transform(kept), tuple(names)
+            self._written[key] = query().transform(kept, copy=False), tuple(names)
         tree, needed = self._written[key]
         for name in needed:
             self._compute(name)
@@ -210,11 +210,13 @@ class SnapshotStream(Snapshots):
         return made
 
     def _counted(self, count: Callable[[Visible], pa.Table], moment: Shared) -> pa.Table:
-        tables = []
-        for bucket in range(self.data.buckets):
-            self._register(bucket)
+        current = self._bucket or 0
+        tables = [count(self._visible(moment))]  # first of the bucket at hand, whose measures are kept for its rows
+        for bucket in (other for other in range(self.data.buckets) if other != current):
+            self._register(bucket, hold=False)
             tables.append(count(VisibleNow(moment.cutoff, moment, self.engine, self.tables)))
-        self._register(self._bucket)
+        if len(tables) > 1:
+            self._register(self._bucket)
         together = pa.concat_tables(tables)
         others = together.column_names[:-1]
         summed = together.group_by(others).aggregate([("n", "sum")])
