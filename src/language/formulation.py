@@ -44,8 +44,9 @@ from .loop import loop_parts, part_of
 from .moments import PerRow, Shared
 from .parts import Output, Part, outputs
 from .pieces import Pieces
+from .segment_values import by_value
 from .segment_visits import visits
-from .segments import Segments, Step, by_value, direct
+from .segments import Segments, Step, direct
 from .sight import Columns, Sight
 
 Formulation = Literal["loop", "segments"]

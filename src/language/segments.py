@@ -18,21 +18,16 @@ from .declarations import (
     Count,
     DaysSinceFirst,
     DaysSinceLast,
-    Distinct,
     Largest,
     Latest,
     Mean,
     Measure,
     Sum,
-    TopShare,
 )
-from .expressions import ZERO, conditions, days, filtered, known, number, plain, predicates, ratio, total, typed
-from .loop import share_of_largest
+from .expressions import ZERO, conditions, days, filtered, known, number, plain, ratio, total, typed
 from .moments import timestamp
 from .parts import Output, Part, columns_of
 from .pieces import PIECE, Pieces
-
-FEW_AGGREGATES = 40  # of one query; wider ones cost more than several of them
 
 
 @dataclass(frozen=True)
@@ -130,14 +125,14 @@ def from_pieces(
     pieces: Pieces,
     step: Step,
     atoms: Atoms,
-    values: Sequence[tuple[Output, Value]],
+    values: Sequence[tuple[Output, Value, Sequence[exp.Expression]]],
     cutoff: datetime,
     visible: Sequence[exp.Expression],
 ) -> Part:
-    """The part that merges a step's visible rows over the pieces of each window."""
+    """The part that merges a step's visible rows over the pieces of each window; a value may have further tests."""
     keys, columns = pieces.group.key, []
-    for member, value in values:
-        seen = pieces.since(cutoff, member.window)
+    for member, value, tests in values:
+        seen = [*tests, *pieces.since(cutoff, member.window)]
 
         def get(name: str, seen: Sequence[exp.Expression] = seen) -> exp.Expression:
             return filtered(atoms.merged(name), seen)
@@ -145,14 +140,13 @@ def from_pieces(
         columns.append(member.named(value(get, cutoff)))
     query = exp.select(*map(exp.column, keys), *columns).from_(step.table, copy=False).where(*visible, copy=False)
     query.group_by(*map(exp.column, keys), copy=False)
-    return Part(keys, tuple(member for member, _ in values), query)
+    return Part(keys, tuple(member for member, _, _ in values), query)
 
 
-# ------------------------------------------------------------------------------------------- direct measures
 def direct(pieces: Pieces, members: Sequence[Output]) -> Segments:
     """Aggregates of events, straight from the pieces."""
     atoms = Atoms()
-    values = [(m, value_of(pieces, atoms, m.measure, conditions(m.measure.where))) for m in members]
+    values = [(m, value_of(pieces, atoms, m.measure, conditions(m.measure.where)), ()) for m in members]
     needed = {name for member in members for name in columns_of(member.measure)}
     step = reduced(pieces.events(needed), [*pieces.group.key, *pieces.carried], atoms.columns())
     parts = {c: (from_pieces(pieces, step, atoms, values, c, pieces.visible(c)),) for c in pieces.cutoffs.edges}
@@ -186,9 +180,9 @@ def value_of(pieces: Pieces, atoms: Atoms, measure: Measure, where: Sequence[exp
             first = atom(smallest(exp.column("at")), smallest)
             return lambda get, cutoff: days(get(first), timestamp(cutoff))
         case Latest(column=column):
-            value = exp.column(column)
-            time = atom(largest(exp.column("at")), largest, known(value))
-            order = exp.column(time) if pieces.late else None  # a piece has one row, unless some rows come late
+            value, order = exp.column(column), None
+            if pieces.late:  # otherwise a piece has one row
+                order = exp.column(atom(largest(exp.column("at")), largest, known(value)))
             latest = atom(_at_last(exp.column("at"))(value), _at_last(order), known(value))
             return lambda get, _: plain(get(latest), pieces.types[column])
     raise TypeError(f"{type(measure).__name__} is not put together from pieces")
@@ -207,89 +201,3 @@ def _at_last(time: exp.Expression | None) -> Merge:
 def whole_number(value: exp.Expression) -> exp.Expression:
     """A sum of counts as a count."""
     return typed(exp.Coalesce(this=value, expressions=[ZERO.copy()]), "bigint")
-
-
-# ------------------------------------------------------------------------------------------- measures of values
-def by_value(pieces: Pieces, members: Sequence[Output], column: str, where: Sequence[exp.Expression]) -> Segments:
-    """Measures of the values of one column: how many there are, the share of the largest, and those of single values.
-
-    Events that meet the conditions are reduced to key and value, with a column for each sum, window and cutoff; where
-    there are sums, over their pieces.
-    """
-    keys, needed = pieces.group.key, {column, *(name for member in members for name in columns_of(member.measure))}
-    values = _Values(pieces, column)
-    finals = {cutoff: [m.named(values.of(m, cutoff)) for m in members] for cutoff in pieces.cutoffs.edges}
-    grouped = [*keys, column]
-    rows: exp.Expression = exp.select(exp.Star()).from_(pieces.events(needed), copy=False).where(*where, copy=False)
-    rows = rows.subquery("w", copy=False)
-    steps = []
-    if len(values.atoms):
-        steps.append(reduced(rows, [*grouped, *pieces.carried], values.atoms.columns()))
-        rows = steps[0].table
-    steps.append(reduced(rows, grouped, [exp.alias_(value, name, copy=False) for name, value in values.wide.items()]))
-    together = len(members) * len(finals) <= FEW_AGGREGATES
-    if together:
-        wide = [
-            exp.alias_(f.this, _numbered(f.alias, i), quoted=True)
-            for i, columns in enumerate(finals.values())
-            for f in columns
-        ]
-        steps.append(reduced(steps[-1].table, keys, wide))
-    parts = {}
-    for i, (cutoff, columns) in enumerate(finals.items()):
-        if together:
-            columns = [m.named(exp.column(_numbered(m.name, i), quoted=True)) for m in members]
-        query = exp.select(*map(exp.column, keys), *columns).from_(steps[-1].table, copy=False)
-        parts[cutoff] = (
-            Part(keys, tuple(members), query if together else query.group_by(*map(exp.column, keys), copy=False)),
-        )
-    return Segments(tuple(steps), parts)
-
-
-def _numbered(name: str, cutoff: int) -> str:
-    return f"{name}__{cutoff}"
-
-
-class _Values:
-    """The columns of a table with one row for each key and value, as the measures ask for them."""
-
-    def __init__(self, pieces: Pieces, column: str) -> None:
-        self.pieces, self.column, self.atoms = pieces, column, Atoms()
-        self.wide: dict[str, exp.Expression] = {}
-
-    def of(self, member: Output, cutoff: datetime) -> exp.Expression:
-        """A measure at a cutoff."""
-        measure, value = member.measure, exp.column(self.column)
-        if isinstance(measure, Distinct):
-            return filtered(exp.Count(this=exp.Star()), [known(value), self._seen(cutoff, member.window)])
-        if isinstance(measure, TopShare):
-            sum_, kept_as = total(measure.column, self.pieces.types[measure.column]), self.pieces.narrow
-            summed_ = self.atoms.add(sum_, summed, kept_as.get(measure.column, ""))
-            return share_of_largest(exp.column(self._sum(summed_, cutoff, member.window)), known(value))
-        (single,) = (part for part in predicates(measure.where) if part.column == self.column)
-        (test,) = conditions(single)
-        of_value = value_of(self.pieces, self.atoms, measure, [])
-
-        def get(name: str) -> exp.Expression:
-            return filtered(self.atoms.merged(name, self._sum(name, cutoff, member.window)), [test])
-
-        return of_value(get, cutoff)
-
-    def _sum(self, atom: str, cutoff: datetime, window: int | None) -> str:
-        """The column of an atom, merged over the pieces of a window."""
-        seen = [*self.pieces.visible(cutoff), *self.pieces.since(cutoff, window)]
-        name = f"{atom}_{'life' if window is None else window}_{self.pieces.cutoffs.number(cutoff)}"
-        self.wide[name] = self.atoms.kept(atom, filtered(self.atoms.merged(atom), seen))
-        return name
-
-    def _seen(self, cutoff: datetime, window: int | None) -> exp.Expression:
-        """That a value was seen in a window: by a bit for each of its pieces, else by the last one at each cutoff."""
-        pieces, piece = self.pieces, exp.column(PIECE)
-        if pieces.fits_a_mask:
-            self.wide["__pieces"] = exp.BitwiseOrAgg(this=pieces.bit(piece))
-            mask = exp.Literal.number(pieces.mask(cutoff, window))
-            common = exp.paren(exp.BitwiseAnd(this=exp.column("__pieces"), expression=mask))
-            return exp.NEQ(this=common, expression=ZERO.copy())
-        last = f"__last_{pieces.cutoffs.number(cutoff)}"
-        self.wide[last] = filtered(largest(piece), pieces.visible(cutoff))
-        return known(exp.column(last)) if window is None else pieces.after(exp.column(last), cutoff, window)
