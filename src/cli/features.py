@@ -14,11 +14,13 @@ from rich.table import Table
 from rich.text import Text
 
 from ..config import Config
+from ..data.dataset import Dataset
 from ..data.ingest import open_dataset
+from ..errors import DataError
 from ..features.explain import explain_snapshots
 from ..features.write import snapshot_name, write_snapshots, write_tables
 from ..language.declarations import FeatureColumn
-from ..language.moments import midnight
+from ..language.moments import midnight, to_local
 from ..scoring.profile import stability
 from ..training.material import Material
 from .console import Console
@@ -41,6 +43,7 @@ def write(
         data = open_dataset(config, progress=console.say)
         material = Material(data, name, config.task(name), seed=config.seed)
         if cutoffs:
+            _check_begun(data, name, min(cutoffs))
             files = _write_cutoffs(material, [midnight(day, config.zone) for day in sorted(cutoffs)], folder)
         else:
             files = write_tables({window: material.table(window) for window in material.spines}, folder)
@@ -48,6 +51,15 @@ def write(
     columns = material.snapshots.columns
     drift = stability(columns, first, last)
     return [_profile(column, first, last) | {"drift": round(drift[column.name], 4)} for column in columns], folder
+
+
+def _check_begun(data: Dataset, name: str, first: date) -> None:
+    """DataError for a cutoff at which nothing had happened yet."""
+    if midnight(first, data.config.zone) <= data.first_event:
+        begun = to_local(data.first_event, data.config.zone)
+        raise DataError(
+            f"{name}: the cutoff {first} lies before the data begin ({begun:%Y-%m-%d %H:%M}); give a later --cutoffs"
+        )
 
 
 def _write_cutoffs(material: Material, cutoffs: Sequence[datetime], folder: Path) -> list[Path]:

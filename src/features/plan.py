@@ -119,11 +119,12 @@ def plan_features(
     declared = _drafted(_Draft(tables, {}, {}, excluded, population_columns, frozenset()), blocks)
     names = frozenset(declared.names)
     draft = _drafted(_Draft(tables, attributes, learned, excluded, population_columns, names), blocks)
-    unknown = sorted(excluded - set(draft.columns) - set().union(*attributes.values()))
+    ratios = {feature.name for block in blocks for feature in block.derived}
+    unknown = sorted(excluded - set(draft.columns) - ratios - set().union(*attributes.values()))
     return FeaturePlan(
-        tuple(draft.groups),
+        _wanted(draft),
         tuple(draft.attribute_tables),
-        tuple(draft.fitted),
+        tuple(one for one in draft.fitted if not all(feature.name in excluded for feature in one.features)),
         tuple(draft.derived),
         tuple(column for column in draft.columns.values() if column.name not in excluded),
         tuple(
@@ -163,6 +164,23 @@ def values_to_learn(blocks: Sequence[Block], tables: Columns) -> dict[str, tuple
                     )
                 found[feature.name] = (group, what)
     return found
+
+
+def _wanted(draft: _Draft) -> tuple[Group, ...]:
+    """The groups without what is excluded, where no ratio needs it: nothing is computed for nobody."""
+    ratios = [feature.what for feature in draft.derived if isinstance(feature.what, Ratio)]
+    idle = draft.excluded.difference(*((ratio.numerator, ratio.denominator) for ratio in ratios))
+    groups = []
+    for group in draft.groups:
+        features = []
+        for feature in group.features:
+            assert isinstance(feature.what, Measure)
+            windows = tuple(window for window in feature.what.last if column_name(feature, window) not in idle)
+            if windows:
+                features.append(replace(feature, what=replace(feature.what, last=windows)))
+        if features:
+            groups.append(replace(group, features=tuple(features)))
+    return tuple(groups)
 
 
 def _names(group: Group) -> Iterator[str]:

@@ -6,6 +6,7 @@ import hashlib
 import json
 from pathlib import Path
 
+import numpy as np
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
@@ -156,9 +157,18 @@ def test_features_are_described_and_written(shop: Shop, rapport, tmp_path: Path)
     described = {row["name"]: row for row in json.loads(done.stdout)["features"]}
     assert described["days_since_visit"]["unit"] == "days"
     assert not any(name.startswith("categories") for name in described)  # this shop has no products
-    done = rapport("features", config, "churn", "--cutoffs", "2023-02-01", "--out", tmp_path / "f", cwd=home)
+    two = ("--cutoffs", "2023-04-01", "--cutoffs", "2023-02-01")
+    done = rapport("features", config, "churn", *two, "--out", tmp_path / "f", cwd=home)
     assert done.returncode == 0, done.stderr
-    assert "days_since_visit" in pq.read_table(tmp_path / "f/cutoff=2023-02-01.parquet").column_names
+    tables = [pq.read_table(tmp_path / f"f/cutoff=2023-0{month}-01.parquet", partitioning=None) for month in (2, 4)]
+    (line,) = (line for line in done.stdout.splitlines() if "days_since_visit " in line)
+    shown = [cell.strip() for cell in line.strip("│ ").split("│")]
+    middle = [f"{np.median(table['days_since_visit'].to_numpy()):.4g}" for table in tables]
+    assert shown[3] == f"{middle[1]} ({middle[0]})"  # the last cutoff, and the first in brackets
+    done = rapport("features", config, "churn", "--cutoffs", "2019-01-01", "--out", tmp_path / "early", cwd=home)
+    assert done.returncode == 1
+    assert "the cutoff 2019-01-01 lies before the data begin" in done.stderr
+    assert not (tmp_path / "early").exists()
     done = rapport("features", config, "churn", "--explain", "--json", cwd=home)
     assert done.returncode == 0, done.stderr
     parts = json.loads(done.stdout)["parts"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -22,6 +23,7 @@ from rapport.language.declarations import (
     Ratio,
     Sum,
 )
+from rapport.language.parts import column_name
 
 CUSTOMER = ("customer_id",)
 TABLES = {
@@ -204,7 +206,26 @@ def test_what_the_keys_could_not_have_is_not_missed() -> None:
     assert found.left_out == ("a.spend: transactions has no nothing", "a.rate: there is no spend")
 
 
-def test_excluded_features_are_computed_but_not_shown() -> None:
+def computed(found: FeaturePlan) -> list[str]:
+    groups = [column_name(f, window) for group in found.groups for f in group.features for window in f.what.last]  # type: ignore[union-attr]
+    return [*groups, *(feature.name for fitted in found.fitted for feature in fitted.features)]
+
+
+def test_excluded_features_are_computed_where_a_ratio_needs_them() -> None:
+    visits = replace(VISITS, what=Count(last=(30, 90, None)))
+    fitted = Fitted(CUSTOMER, (Feature("one", None, ""), Feature("two", None, "")), (), lambda visible, spine: [])
+    rate = Feature("rate", Ratio("visits_90d", "visits_life"), "")
+    block = Block("a", (Group("transactions", CUSTOMER, (visits,)),), (rate,), (fitted,))
+    found = plan(block, exclude=["visits_30d", "visits_90d", "one"])
+    assert (names(found), computed(found)) == (
+        ["visits_life", "two", "rate"],
+        ["visits_90d", "visits_life", "one", "two"],
+    )
+    found = plan(block, exclude=["visits_30d", "visits_90d", "visits_life", "rate", "one", "two"])
+    assert (names(found), computed(found), found.left_out) == ([], [], ())
+
+
+def test_excluded_features_are_not_shown() -> None:
     rate = Feature("rate", Ratio("visits_90d", "spend"), "")
     block = Block(
         "a", (Group("transactions", CUSTOMER, (VISITS, Feature("spend", Sum(column="amount"), ""))),), (rate,)
