@@ -26,7 +26,8 @@ def run(config_path: Path, trials: int | None, seconds: float | None, as_json: b
     if not as_json:
         for step, spent in summary["seconds"].items():
             console.note(f"{spent:8.1f} s  {step}")
-        console.note(f"read {pipeline.REPORTS}/{config.name}/*.html; `mlflow ui` shows the runs")
+        console.note(f"read {pipeline.REPORTS}/{config.name}/*.html")
+        console.note("`mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db` shows the runs")
 
 
 @command

@@ -60,8 +60,7 @@ def _task(data: Dataset, name: str, console: Console, trials: int | None, second
         trained = train(data, name, trials=trials, seconds=seconds, say=console.say)
     for sentence in as_good_words(trained.judgement, trained.fitted.rules):
         console.note(sentence)
-    if not trained.is_champion:
-        console.note(f"version {trained.registered.version} is the challenger; `rapport promote` lets it take over")
+    console.note(_standing(trained))
     with console.step(f"{name}: explain"):
         console.say("drawing pictures and writing the page")
         page = write_review(config, name, record(trained))
@@ -70,6 +69,18 @@ def _task(data: Dataset, name: str, console: Console, trials: int | None, second
     with console.step(f"{name}: score"):
         report = score(data, name, load(config, name), force=True, say=console.say)
     return _summary(trained, report, page, folder)
+
+
+def _standing(trained: Trained) -> str:
+    """Which version is in use, and what its grade says."""
+    version, letter = trained.registered.version, trained.judgement.grade.letter
+    if not trained.is_champion:
+        return (
+            f"version {version} (grade {letter}) is the challenger: the page is about it, and the champion goes on "
+            "scoring; `rapport promote` lets it take over"
+        )
+    warning = "; a model of grade D should not be used" if letter == "D" else ""
+    return f"version {version} (grade {letter}) is the champion, not reviewed yet{warning}"
 
 
 def _computed(data: Dataset, name: str, console: Console) -> dict[str, Any]:

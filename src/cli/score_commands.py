@@ -42,13 +42,15 @@ def score(
     """Score in a batch: probabilities, percentiles and reasons for everyone, as Parquet."""
     from ..data.ingest import open_dataset
     from ..scoring.batch import score as score_task
-    from .bundles import model_of
+    from .bundles import model_of, remarks_on
 
     console, config = Console(as_json=as_json), load_config(config_path, engine=engine)
     config.task(task)
     with console.step("check"):
         data = open_dataset(config, progress=console.say)
     bundle = model_of(config, task, model)
+    for remark in remarks_on(config, task, model, bundle):
+        console.note(f"warning: {remark}")
     with console.step("score"):
         report = score_task(
             data,

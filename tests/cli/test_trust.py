@@ -68,3 +68,14 @@ def test_backtest_writes_its_picture_and_table_and_keeps_the_grade(shop: Shop, c
     assert int(rows[2]["rows"]) + int(rows[3]["rows"]) == int(rows[1]["rows"]) == int(rows[0]["rows"])
     assert found["grade"]["version"] == churn["model_version"]
     assert found["grade"]["grade"] == churn["grade"]  # one fold proves nothing, so nothing changes
+
+
+def test_a_rejected_version_scores_nobody(shop: Shop, churn: dict, rapport) -> None:
+    config, home, _ = shop
+    version = churn["model_version"]
+    rapport("reject", config, "churn", version, "--by", "A. Smith", "--note", "reason 1 makes no sense", cwd=home)
+    done = rapport("score", config, "churn", "--dry-run", cwd=home)
+    assert done.returncode == 1
+    assert f"version {version} of churn was rejected by A. Smith (reason 1 makes no sense)" in done.stderr
+    rapport("approve", config, "churn", version, "--by", "A. Smith", "--note", "it does after all", cwd=home)
+    assert rapport("score", config, "churn", "--dry-run", cwd=home).returncode == 0

@@ -57,14 +57,14 @@ def model(features: int, leaves: int) -> SimpleNamespace:
     ],
 )
 def test_better_or_equal_and_simpler(gain, leaves, passed, said):
-    task = SimpleNamespace(primary_metric="average_precision")
+    task = SimpleNamespace(ranking_metric="average_precision")
     gate = promotion._better(task, gain, 0.5, champion=model(10, 100), challenger=model(10, leaves))
     assert gate.passed is passed
     assert said in gate.words
 
 
 def test_fewer_features_with_more_leaves_are_not_simpler():
-    task = SimpleNamespace(primary_metric="average_precision")
+    task = SimpleNamespace(ranking_metric="average_precision")
     equal = Interval(0.0, -0.01, 0.01)
     assert promotion.complexity(model(10, 100)) == (10, 100)
     assert not promotion._better(task, equal, 0.5, champion=model(10, 100), challenger=model(5, 101)).passed
