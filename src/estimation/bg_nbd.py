@@ -75,7 +75,8 @@ def _expected_if_alive(parameters: Floats, x: Floats, age: Floats, ahead: float)
         rows = np.flatnonzero(x == visits)
         chance, weight = _beta_nodes(a, b + visits)
         fewer = np.log1p(np.multiply.outer(ahead / (alpha + age[rows]), chance))
-        found[rows] = (-np.expm1(-(r + visits) * fewer) / chance) @ weight
+        # Not a matrix product: its last bit would depend on how many rows there are.
+        found[rows] = (-np.expm1(-(r + visits) * fewer) / chance * weight).sum(axis=1)
     return found
 
 
