@@ -246,12 +246,14 @@ class LoyaltyConfig(TaskConfig):
 class WinbackConfig(TaskConfig):
     """Customers who have bought nothing for so long: who will come back within the horizon, and what will it bring?
 
-    Lists leave out who left for one of the causes in `leave_out`: who said so when he ended his subscription, or, where
-    `defection` was scored before, for whom such a cause had at least the probability `leave_out_from` the last time.
+    With `silent_at_most`, who has been silent for longer is given up. Lists leave out who left for one of the causes in
+    `leave_out`: who said so when he ended his subscription, or, where `defection` was scored before, for whom such a
+    cause had at least the probability `leave_out_from` the last time.
     """
 
     horizon: PositiveInt = 91
     silent_for: PositiveInt = 91
+    silent_at_most: PositiveInt | None = None
     worth_of: Literal["amount", "margin"] = "amount"
     leave_out: tuple[str, ...] = ("pushed_away", "bought_away", "moved_away")
     leave_out_from: Share = 0.5

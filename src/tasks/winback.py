@@ -15,17 +15,19 @@ def winback(config: WinbackConfig) -> Task:
     What a second life is worth is P(return) times the money expected of it (Stauss and Friege, "Regaining service
     customers", 1999).
     """
+    silent: tuple[Requirement, ...] = (Requirement("transactions", CUSTOMER, Count(last=(config.silent_for,)) == 0),)
+    text = f"customers without a purchase in the {config.silent_for} days up to the cutoff"
+    if config.silent_at_most is not None:
+        silent += (Requirement("transactions", CUSTOMER, Count(last=(config.silent_at_most,)) > 0),)
+        text += f", with one in the {config.silent_at_most} days"
     money = "margin" if config.worth_of == "margin" else "spend"
     return Task(
         name="winback",
         question=f"Which lost customers will come back within {config.horizon} days, and what will that bring?",
-        population_text=f"customers without a purchase in the {config.silent_for} days up to the cutoff",
+        population_text=text,
         target_text=f"a purchase in the {config.horizon} days after the cutoff",
         keys=CUSTOMER,
-        population=Population(
-            Seen("transactions", CUSTOMER),
-            (Requirement("transactions", CUSTOMER, Count(last=(config.silent_for,)) == 0),),
-        ),
+        population=Population(Seen("transactions", CUSTOMER), silent),
         target=Requirement("transactions", CUSTOMER, Count(ahead=config.horizon) > 0),
         horizon=config.horizon,
         blocks=("spending", "rhythm", "breadth", "contacts", "service", "lifecycle", "profile"),
