@@ -76,7 +76,7 @@ def score(
 def drift(
     config_path: Path, task: str, as_of: datetime | None, model: str | None, out: Path | None, as_json: bool
 ) -> None:
-    """Hold the published days against training and the day before; exit code 1 where a limit is passed."""
+    """Hold the published days against training and the day before; exit code 1 where a limit says stop."""
     from . import watching
 
     console, config = Console(as_json=as_json), load_config(config_path)
@@ -84,7 +84,7 @@ def drift(
     day = None if as_of is None else as_of.date()
     report, picture = watching.see_drift(config, task, model, day, out, console)
     console.result({**report.as_json(), "picture": str(picture)}, watching.as_drift_table(report))
-    _say(console, report.text, picture, alert=bool(report.findings))
+    _say(console, report.text, picture, alert=report.stops)
 
 
 @command

@@ -11,7 +11,7 @@ from .review_words import clean, interval, joined, metric_words, number, observe
 
 GRADES = {
     "A": "Clearly better than the rule, with percentages that can be trusted, and steady from forecast to forecast.",
-    "B": "Clearly better than the rule: it closes a good part of the gap between the rule and the best possible.",
+    "B": "Better than the rule beyond doubt, and by enough to matter.",
     "C": "Better than the rule, but only by a little.",
     "D": "Not shown to be better than the rule. Do not use it.",
 }

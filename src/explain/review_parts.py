@@ -215,11 +215,12 @@ class Customer:
 
 @dataclass(frozen=True, config=_STRICT)
 class Check:
-    """One line of the checklist; `passed` is None where only a person can tell."""
+    """One line of the checklist; `passed` is None where only a person can tell, `remarks`: `words` are worth a look."""
 
     question: str
     passed: bool | None = None
     words: str = ""
+    remarks: bool = False
 
 
 @dataclass(frozen=True, config=_STRICT)

@@ -70,11 +70,17 @@ class DriftReport:
     findings: tuple[Finding, ...]
 
     @property
+    def stops(self) -> bool:
+        """True where a limit is passed at which a job would stop; all other findings are warnings."""
+        return any(finding.level == "stop" for finding in self.findings)
+
+    @property
     def text(self) -> str:
-        """The alert line of the task."""
+        """The line of the task: ok, a warning, or an alert."""
         last = self.days[-1]
         if self.findings:
-            return f"ALERT {self.task} as of {last.as_of}: {'; '.join(finding.text for finding in self.findings)}"
+            begins = "ALERT" if self.stops else "warning"
+            return f"{begins} {self.task} as of {last.as_of}: {'; '.join(finding.text for finding in self.findings)}"
         few = f" ({last.profile.plans} campaigns: too few to tell)" if few_plans(last.profile) else ""
         return f"ok {self.task} as of {last.as_of}: nothing drifted beyond the limits{few}"
 

@@ -62,7 +62,7 @@ def fit(material: Material, *, say: Say = lambda text: None, run: Run | None = N
         folds = _folds(training, target)
 
     def told(trial: Trial) -> None:
-        how = "given up" if trial.given_up else f"{trial.rounds} trees"
+        how = "given up" if trial.given_up else f"{trial.rounds} tree{'s' * (trial.rounds != 1)}"
         say(f"trial {trial.number + 1}: log loss {trial.log_loss:.4f}, {how}")
         if run is not None:
             _log_trial(run, trial)

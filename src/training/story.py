@@ -34,6 +34,7 @@ from .stability import over_the_test
 
 PAIRED_ROWS = 1_000  # for the interactions of a pair
 PAIRED_FEATURES = 12
+REMARKS = 2  # alarms that a line of the checklist tells in full
 ONE_FORECAST = "The test holds one forecast that is large enough to judge; `rapport backtest` shows others."
 SHOWN = ("average_precision", "roc_auc", "lift_at_10pct", "capture_at_20pct", "ece", "brier", "log_loss")
 SHOWN_WORTH = ("worth_rmse", "worth_bias", "worth_capture_at_20pct")
@@ -238,15 +239,28 @@ def _checklist(trained: Trained, *, fair: bool) -> tuple[Check, ...]:
             f"Calibration error {judgement.comparison.estimates['model']['ece'].estimate:.3f}; chance alone would give "
             f"up to {judgement.band.high:.3f}.",
         ),
-        Check("Is it free of suspected leaks?", not any(a.stops for a in trained.alarms), _said(trained.alarms)),
+        _leaks(trained.alarms),
         Check("Is its strongest reason one that you would expect?"),
         Check("May these attributes of people be used for this purpose?"),
         Check("Are groups of people treated in a way that you accept?", None, "See “Is it fair?”" if fair else ""),
     )
 
 
-def _said(alarms: Sequence[Alarm]) -> str:
-    return "; ".join(alarm.message if alarm.stops else f"to be looked at: {alarm.message}" for alarm in alarms)
+def _leaks(alarms: Sequence[Alarm]) -> Check:
+    """Whether a feature may know the outcome: alarms fail the check, what is only worth a look is a remark."""
+    question, stops = "Is it free of suspected leaks?", [alarm for alarm in alarms if alarm.stops]
+    if stops:
+        return Check(question, False, _listed(stops))
+    if not alarms:
+        return Check(question, True)
+    words = f"Nothing looks like a leak. Worth a look all the same: {_listed(alarms)}"
+    return Check(question, True, words, remarks=True)
+
+
+def _listed(alarms: Sequence[Alarm]) -> str:
+    """The first alarms in full, and how many more there are."""
+    more = f"; and {len(alarms) - REMARKS} more like it" if len(alarms) > REMARKS else ""
+    return f"{'; '.join(alarm.message for alarm in alarms[:REMARKS])}{more}."
 
 
 def _knots(model: ScoringModel, raw: Floats) -> tuple[tuple[float, float], ...]:
