@@ -59,8 +59,11 @@ def features(
 
     console, config = Console(as_json=as_json), load_config(config_path, engine=engine)
     if describe:
-        columns = inspect.dictionary(config, task, console)
-        console.result({"features": [vars(column) for column in columns]}, inspect.as_dictionary_text(columns))
+        columns, left_out, in_short = inspect.dictionary(config, task, console)
+        content = {"features": [vars(column) for column in columns], "left_out": left_out}
+        console.result(content, inspect.as_dictionary_text(columns))
+        for line in in_short:
+            console.note(f"left out: {line}")
         return
     days = [day.date() for day in cutoffs]
     if explained:

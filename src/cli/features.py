@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,40 @@ from ..training.material import Material
 from .console import Console
 
 
-def dictionary(config: Config, name: str, console: Console) -> tuple[FeatureColumn, ...]:
-    """The features that the task has on these data."""
-    material = Material(open_dataset(config, progress=console.say), name, config.task(name), seed=config.seed)
-    for line in material.snapshots.plan.left_out:
-        console.note(f"left out: {line}")
-    return material.snapshots.columns
+def dictionary(
+    config: Config, name: str, console: Console
+) -> tuple[tuple[FeatureColumn, ...], tuple[str, ...], tuple[str, ...]]:
+    """The features that the task has on these data, what is left out, a line each, and that in short."""
+    data = open_dataset(config, progress=console.say)
+    material = Material(data, name, config.task(name), seed=config.seed)
+    left_out = material.snapshots.plan.left_out
+    return material.snapshots.columns, left_out, _in_short(left_out, data.columns)
+
+
+def _in_short(left_out: Sequence[str], tables: Container[str]) -> tuple[str, ...]:
+    """What is left out, in at most three lines: for want of tables, of columns, and for other reasons."""
+    absent: dict[str, None] = {}
+    lacking: dict[str, dict[str, None]] = {}
+    others = 0
+    for text in left_out:
+        _, _, why = text.partition(": ")
+        table, has_no, column = why.partition(" has no ")
+        table = table.removeprefix("no table ")
+        if why.startswith("no table ") or (has_no and table not in tables):
+            absent[table] = None
+        elif has_no:
+            lacking.setdefault(table, {})[column] = None
+        else:
+            others += 1
+    lines = []
+    if absent:
+        lines.append(f"some features need tables that are not mapped: {', '.join(absent)}")
+    if lacking:
+        columns = (f"{table}.{column}" for table, found in lacking.items() for column in found)
+        lines.append(f"some need columns that are not mapped: {', '.join(columns)}")
+    if others:
+        lines.append(f"{others} more for want of those, of values to learn, or of a name; `--json` tells each")
+    return tuple(lines)
 
 
 def write(

@@ -44,8 +44,7 @@ def train(
     from ..data.ingest import open_dataset
     from ..training.experiment import train as train_task
     from ..training.record import record
-    from ..training.story import as_good_words
-    from .run import write_review
+    from .run import as_table, judged, write_review
 
     console, config = Console(as_json=as_json), load_config(config_path)
     config.task(task)
@@ -55,20 +54,14 @@ def train(
         trained = train_task(data, task, trials=trials, seconds=seconds, seed=seed, say=console.say)
     with console.step("explain"):
         page = write_review(config, task, record(trained))
-    judgement = trained.judgement
-    content = {
-        "grade": judgement.grade.letter,
-        "metrics": judgement.metrics(),
-        "simpler_as_good": as_good_words(judgement, trained.fitted.rules),
-        "dropped_features": trained.fitted.diet.dropped,
-        "run_id": trained.run_id,
-        "model_version": trained.registered.version,
-        "review": str(page),
-    }
-    lines = [f"{name} {value:.4f}" for name, value in judgement.metrics().items()]
-    lines.append(f"grade {judgement.grade.letter}: {'; '.join(judgement.grade.reasons)}")
-    lines += as_good_words(judgement, trained.fitted.rules)
-    console.result(content, "\n".join(lines))
+    content = judged(trained) | {"review": str(page)}
+    shown = {"config": config.name, "seconds": {"total": sum(console.seconds.values())}, "tasks": {task: content}}
+    console.result(content, as_table(shown))
+    if not as_json:
+        console.note(f"grade {content['grade']}: {'; '.join(content['grade_reasons'])}")
+        for text in content["simpler_as_good"]:
+            console.note(text)
+        console.note(f"read {page}")
 
 
 @command

@@ -162,6 +162,17 @@ def write_summary(config: Config, summary: dict[str, Any]) -> Path:
 
 
 def _summary(trained: Trained, report: ScoreReport, page: Path, folder: Path) -> dict[str, Any]:
+    return {
+        **judged(trained),
+        "scores": str(report.folder),
+        "export": str(folder),
+        "review": str(page),
+        "rows": report.rows,
+    }
+
+
+def judged(trained: Trained) -> dict[str, Any]:
+    """What the judgement of a trained version says, as plain values."""
     judgement = trained.judgement
     return {
         "grade": judgement.grade.letter,
@@ -184,10 +195,6 @@ def _summary(trained: Trained, report: ScoreReport, page: Path, folder: Path) ->
         "model_name": trained.registered.name,
         "model_version": trained.registered.version,
         "champion": trained.is_champion,
-        "scores": str(report.folder),
-        "export": str(folder),
-        "review": str(page),
-        "rows": report.rows,
     }
 
 
@@ -197,7 +204,14 @@ def as_table(summary: dict[str, Any]) -> Table:
     ceilings = any(f"ceiling.test.{t.get('primary_metric')}" in t["metrics"] for t in summary["tasks"].values())
     for column in ("task", "metric", "model", "95 % interval", "rule", *(["ceiling"] if ceilings else []), "gain"):
         table.add_column(column, justify="left" if column in ("task", "metric") else "right")
-    for column in ("AUC", *(["its ceiling"] if ceilings else []), "calibration error", "grade", "scored rows"):
+    scored = all("rows" in task for task in summary["tasks"].values())
+    for column in (
+        "AUC",
+        *(["its ceiling"] if ceilings else []),
+        "calibration error",
+        "grade",
+        *(["scored rows"] if scored else []),
+    ):
         table.add_column(column, justify="right")
     for name, task in summary["tasks"].items():
         if task["grade"] is None:
@@ -218,7 +232,7 @@ def as_table(summary: dict[str, Any]) -> Table:
             *([_known(metrics.get("ceiling.test.roc_auc"))] if ceilings else []),
             _known(metrics.get("test.ece")),
             task["grade"],
-            f"{task['rows']:,}",
+            *([f"{task['rows']:,}"] if scored else []),
         )
     return table
 

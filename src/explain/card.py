@@ -53,6 +53,7 @@ def _windows(review: Review) -> str:
 def _quality(review: Review) -> list[str]:
     answer, sentence = better_than_rule(review)
     rows = []
+    ceilings = any(measure.ceiling is not None for measure in review.measures)
     for measure in review.measures:
         words = metric_words(measure, review.subject)
         rows.append(
@@ -61,13 +62,13 @@ def _quality(review: Review) -> list[str]:
                 _with_interval(measure.model, measure.low, measure.high, words.unit),
                 _with_interval(measure.rule, measure.rule_low, measure.rule_high, words.unit),
                 _with_interval(measure.gain, measure.gain_low, measure.gain_high, words.unit, signed=True),
-                number(measure.ceiling, words.unit),
+                *([number(measure.ceiling, words.unit)] if ceilings else []),
             ]
         )
     return [
         f"**Grade {review.grade}.** {_text(review.grade_words or GRADES[review.grade])}",
         f"Better than the rule? **{answer}.** {_text(sentence)}",
-        _table(["Measure", "Model", "Rule", "Gain", "Best possible"], rows, numbers_from=1),
+        _table(["Measure", "Model", "Rule", "Gain", *(["Best possible"] if ceilings else [])], rows, numbers_from=1),
         "In brackets: 95 % intervals. A gain is positive where the model is better." if rows else "",
     ]
 
@@ -93,7 +94,10 @@ def _limits(review: Review) -> list[str]:
 def _decision(review: Review) -> list[str]:
     answer = verdict(review)
     marks = {True: "Passed", False: "Failed", None: "For a person to judge"}
-    checks = [f"- {_text(c.question)} {marks[c.passed]}. {_text(c.words)}".rstrip() for c in review.checklist]
+    checks = [
+        f"- {_text(c.question)} {marks[c.passed]}{', with remarks' if c.remarks else ''}. {_text(c.words)}".rstrip()
+        for c in review.checklist
+    ]
     decided = review.decision
     page = f"Decided on the page with sha256 `{_code(decided.page_sha256)}`." if decided and decided.page_sha256 else ""
     return [

@@ -40,6 +40,23 @@ class Grouped:
     code: npt.NDArray[np.int64]
 
 
+def unknown_alike(attributes: Sequence[Grouped]) -> dict[str, tuple[str, ...]]:
+    """The attributes whose "not known" are the same rows, under the first of them; the others have an empty entry.
+
+    Who has no row in a table has none of its attributes: such a group is one, and is told once.
+    """
+    first: dict[bytes, str] = {}
+    alike: dict[str, tuple[str, ...]] = {}
+    for attribute in attributes:
+        if MISSING not in attribute.names:
+            continue
+        rows = (attribute.code == attribute.names.index(MISSING)).tobytes()
+        owner = first.setdefault(rows, attribute.attribute)
+        alike.setdefault(attribute.attribute, ())
+        alike[owner] = (*alike[owner], attribute.attribute)
+    return alike
+
+
 def check_attributes(data: Dataset) -> None:
     """ConfigError where `fairness` lists what neither customers nor prospects have."""
     known = [name for table in ("customers", "prospects") for name in data.columns.get(table, ())]

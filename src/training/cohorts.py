@@ -8,7 +8,8 @@ from dataclasses import replace
 import numpy as np
 
 from ..explain.review import Cohort
-from .attributes import FEWEST, Grouped
+from ..explain.review_words import joined
+from .attributes import FEWEST, MISSING, Grouped, unknown_alike
 from .evaluate import bootstrap
 from .experiment import Trained
 from .judge import lists_of
@@ -20,9 +21,17 @@ REPLICATES = 200
 def cohorts_of(trained: Trained, attributes: tuple[Grouped, ...]) -> tuple[Cohort, ...]:
     """The primary metric on the test rows, for each group of each attribute (codes of the test rows).
 
+    Groups "not known" of several attributes that are the same rows are one.
     Where a group holds fewer than 20 positives or others, its size is told and its metric is not.
     """
-    return tuple(_cohort(trained, attribute, code) for attribute in attributes for code in range(len(attribute.names)))
+    alike = unknown_alike(attributes)
+    cohorts = []
+    for attribute in attributes:
+        for code, name in enumerate(attribute.names):
+            together = alike[attribute.attribute] if name == MISSING else (attribute.attribute,)
+            if together:
+                cohorts.append(replace(_cohort(trained, attribute, code), attribute=joined(list(together))))
+    return tuple(cohorts)
 
 
 def _cohort(trained: Trained, attribute: Grouped, code: int) -> Cohort:

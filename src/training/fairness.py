@@ -18,7 +18,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ..explain.review import FairGroup, Figure
-from .attributes import FEWEST, Grouped
+from ..explain.review_words import joined
+from .attributes import FEWEST, MISSING, Grouped, unknown_alike
 from .material import Floats
 from .metrics.counts import encode
 from .resample import draws
@@ -40,7 +41,10 @@ _QUOTIENT = {
 def fairness(
     attributes: Sequence[Grouped], probability: Floats, target: Floats, entities: Any, *, seed: int = 0
 ) -> tuple[FairGroup, ...]:
-    """The figures of every group of every attribute; `probability`, `target` and `entities` are (n,) of the test."""
+    """The figures of every group of every attribute; `probability`, `target` and `entities` are (n,) of the test.
+
+    Groups "not known" of several attributes that are the same rows are one.
+    """
     if not attributes:
         return ()
     entity, number = encode(entities, "entities")
@@ -49,6 +53,7 @@ def fairness(
         [np.ones(len(target)), target, 1 - target, flagged, flagged * target, flagged * (1 - target),
          probability - target], axis=1,
     )  # fmt: skip
+    alike = unknown_alike(attributes)
     found = []
     for attribute in attributes:
         groups = len(attribute.names)
@@ -64,12 +69,15 @@ def fairness(
         )
         exact = by_entity.sum(axis=0)
         for code, name in enumerate(attribute.names):
+            together = alike[attribute.attribute] if name == MISSING else (attribute.attribute,)
+            if not together:
+                continue
             rows, positives = int(exact[code, _ROWS]), int(exact[code, _POSITIVES])
             happened = positives / max(rows, 1)
             found.append(
                 FairGroup(
                     attribute.attribute,
-                    name,
+                    name if len(together) == 1 else f"{name} (the same rows by {joined(list(together[1:]))})",
                     rows,
                     positives,
                     promised=float(happened + exact[code, _OVER] / max(rows, 1)),

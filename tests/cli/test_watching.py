@@ -39,16 +39,19 @@ def test_drift_prints_a_table_and_one_line_and_draws(night, rapport) -> None:  #
     assert set(found["over_time"]["score"]) == {"2023-03-01", "2023-05-01"}
 
 
-def test_drift_beyond_a_limit_is_an_alert_and_exit_code_1(night, rapport, tmp_path: Path) -> None:  # type: ignore[no-untyped-def]
+@pytest.mark.parametrize(("level", "code", "begins"), [("warn", 0, "warning"), ("stop", 1, "ALERT")])
+def test_drift_warns_and_goes_on_and_is_an_alert_where_a_limit_says_stop(  # type: ignore[no-untyped-def]
+    night, rapport, tmp_path: Path, level: str, code: int, begins: str
+) -> None:
     config, _, scores = night
     raw = yaml.safe_load(config.read_text())
     raw["sources"] = {name: str(config.parent / where) for name, where in raw["sources"].items()}
-    raw["scoring"] = {"limits": {"population_change": {"warn": 0.0}}}
+    raw["scoring"] = {"limits": {"population_change": {level: 0.0}}}
     strict = tmp_path / "strict.yaml"
     strict.write_text(yaml.safe_dump(raw))
     done = rapport("drift", strict, "churn", "--out", scores, cwd=tmp_path)
-    assert done.returncode == 1
-    assert "ALERT churn as of 2023-05-01" in done.stderr
+    assert done.returncode == code
+    assert f"{begins} churn as of 2023-05-01" in done.stderr
     assert "Traceback" not in done.stderr
 
 
