@@ -42,7 +42,7 @@ def model(features: int, leaves: int) -> SimpleNamespace:
     splits[:features] = 1
     splits[0] += leaves - 1 - features
     booster = SimpleNamespace(feature_importance=lambda kind: splits, num_trees=lambda: 1)
-    return SimpleNamespace(model=SimpleNamespace(booster=booster))
+    return SimpleNamespace(model=SimpleNamespace(booster=booster, start=None))
 
 
 @pytest.mark.parametrize(
