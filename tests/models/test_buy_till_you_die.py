@@ -306,3 +306,12 @@ def test_expected_visits_of_one_who_nearly_always_leaves_by_simulation():
     simulated = (-np.expm1(-rate * leaves * 30) / leaves).mean()
     alive = bg_nbd.alive(values, x, age, age)
     assert bg_nbd.expected(values, x, age, age, 30.0)[0] == pytest.approx(alive[0] * simulated, rel=2e-3)
+
+
+@pytest.mark.parametrize("a", [0.8, 40.0])
+def test_a_customers_expected_visits_do_not_depend_on_who_stands_beside_him(a):
+    rng = np.random.default_rng(0)
+    values, x, age = np.array([0.5, 3.0, a, 2.0]), rng.integers(0, 4, 50).astype(float), rng.uniform(1, 300, 50)
+    together = bg_nbd.expected(values, x, 0.9 * age, age, 30.0)
+    alone = [bg_nbd.expected(values, x[i : i + 1], 0.9 * age[i : i + 1], age[i : i + 1], 30.0)[0] for i in range(50)]
+    np.testing.assert_array_equal(together, alone)
