@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from ..data.clock import utc_to_local
 from ..data.dataset import Dataset
 from ..errors import GateError
+from ..features.own import check_same
 from ..features.snapshot import Snapshots
 from ..models.bundle import Bundle
 from ..tasks.base import Task
@@ -44,12 +45,15 @@ def unseen_rows(
 
     With a fixed horizon these are the last 3 cutoffs, half a horizon apart, whose targets ended with the data; of plans
     all that have begun since and have ended. A model has seen what lies before its test window: nothing of that window
-    was used to make it. GateError where a model was made for other keys or another horizon, or nothing is left.
+    was used to make it. GateError where a model was made for other keys or another horizon, where the data no longer
+    give its features, or where no rows are left; ModelError where its own features are not those of its training.
     """
     for name, bundle in models.items():
         _check(name, bundle, task)
     since = max(datetime.fromisoformat(bundle.metadata["windows"]["test"][0]) for bundle in models.values())
     builders = _builders(data, task, models)
+    for name, bundle in models.items():
+        _check_features(name, bundle, task, builders[name])
     spine = _spine(data, task, next(iter(builders.values())), since)
     positives = int(target_of(spine).sum())
     if not FEWEST_POSITIVES <= positives <= spine.num_rows - FEWEST_POSITIVES:
@@ -83,6 +87,27 @@ def _check(name: str, bundle: Bundle, task: Task) -> None:
             f"configuration says {ours} over {task.horizon}: they cannot be compared; train a version with the "
             "present configuration"
         )
+
+
+def _check_features(name: str, bundle: Bundle, task: Task, snapshots: Snapshots) -> None:
+    """A model can be compared only where the data still give all that it reads."""
+    check_same(snapshots.data.config, bundle.metadata.get("own_features", {}), task.name)
+    kinds = {column.name: column.kind for column in snapshots.columns}
+    absent = [column.name for column in bundle.columns if kinds.get(column.name) != column.kind]
+    if not absent:
+        return
+    why = "; ".join(snapshots.plan.left_out[:3])
+    todo = "train another with the present configuration"
+    if name == "champion":
+        todo = (
+            "roll back to a version that can do without them (`rapport rollback`), or, if they are gone for good, take "
+            "the alias champion off in the registry and train again: the next version is the champion then"
+        )
+    raise GateError(
+        f"{task.name}: the data give {len(absent)} of the {len(bundle.columns)} features of the {name} (version "
+        f"{bundle.version}) no more, such as '{absent[0]}'{f' ({why})' if why else ''}; nothing was compared or "
+        f"changed: map the tables as when it was trained, or {todo}"
+    )
 
 
 def _spine(data: Dataset, task: Task, snapshots: Snapshots, since: datetime) -> pa.Table:

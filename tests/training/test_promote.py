@@ -28,10 +28,10 @@ APPROVED = {"review": "approved", "review.by": "Ada"}
 
 @pytest.fixture(scope="module")
 def rivals(shop):
-    """A shop with two versions of churn: first one of three trees, then a better one."""
+    """A shop with two versions of churn: first one of alike stumps, then a better one."""
     data = renamed(shop, "rivals")
-    for trees in (3, 60):
-        train(with_trees(data, trees), "churn", trials=0)
+    train(with_trees(data, 10, num_leaves=2, learning_rate=0.001, colsample_bytree=1.0), "churn", trials=0)
+    train(with_trees(data, 60), "churn", trials=0)
     return data
 
 
@@ -120,6 +120,20 @@ def test_without_newer_data_there_is_nothing_to_compare(rivals):
 def test_another_horizon_is_another_question(rivals):
     with pytest.raises(GateError, match="over 28 days, and the configuration says churn of customer_id over 14"):
         _unseen(rivals, horizon=14)
+
+
+def test_a_version_whose_features_the_data_give_no_more_is_not_compared(rivals):
+    without = renamed(rivals, "rivals")
+    columns = {table: dict(names) for table, names in rivals.columns.items()}
+    lost = columns["transactions"].pop("discount")
+    without = replace(without, columns=columns)
+    before = aliases(rivals.config, "churn"), version_tags(rivals.config, "churn", "2")
+    with pytest.raises(GateError, match=r"features of the champion \(version 1\) no more") as error:
+        promote(without, "churn")
+    assert lost
+    for words in ("such as 'discount", "map the tables as when", "rapport rollback", "train again"):
+        assert words in str(error.value)
+    assert (aliases(rivals.config, "churn"), version_tags(rivals.config, "churn", "2")) == before
 
 
 # ------------------------------------------------------------------------------------------- to the alias and back
