@@ -177,7 +177,7 @@ class TuningConfig(Frozen):
 
     It ends after so many `trials`, or with the trial that is running when `seconds` are over. Of more than `rows` rows
     it sees a sample, binned into `max_bin` steps; its best learners are then fitted to all, at half the learning rate.
-    A sample of less than two fifths of the rows finds learners that suit few rows.
+    The smaller the sample, the more it finds learners that suit few rows.
     """
 
     trials: Annotated[int, Field(ge=0)] = 8
