@@ -118,7 +118,6 @@ def promote(
         _better(task, gain, found.estimates["champion"][task.ranking_metric].estimate, champion, challenger),
         _calibrated(own["ece"].estimate, calibration_band(scores["challenger"], seed=seed)),
         _free_of_alarms(alarms, allowed=settings.allow_suspected_leak),
-        _useful(tags),
         _approved(tags),
     )
     result = Promotion(
@@ -210,12 +209,6 @@ def _alarms(challenger: Bundle, sample: pa.Table, auc: float, limit: float, seed
     known = {feature: value for feature, value in aucs.items() if np.isfinite(value)}
     strongest = max(known, key=lambda feature: known[feature]) if known else ""
     return (*score_alarm(auc, limit, strongest), *separating_features(known))
-
-
-def _useful(tags: dict[str, str]) -> Gate:
-    letter = tags.get("grade", "")
-    words = f"its grade is {letter}" if letter else "it was registered without a grade"
-    return Gate("grade", letter != "D", f"{words}: no gain over the rule is sure" if letter == "D" else words)
 
 
 def _approved(tags: dict[str, str]) -> Gate:
