@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from datetime import date
+from datetime import date, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pyarrow as pa
@@ -33,6 +34,7 @@ from ..explain.what_if import (
     with_settings,
 )
 from ..features.snapshot import Snapshots
+from ..language.moments import midnight, to_local
 from ..models.bundle import Bundle
 from ..registry.versions import load
 from ..scoring.job import define_job
@@ -66,6 +68,7 @@ class Found:
     rows: pa.Table
     as_of: str
     currency: str
+    zone: ZoneInfo
 
     def customer(self) -> Customer:
         """His scores with reasons in words."""
@@ -73,7 +76,7 @@ class Found:
         if distribution is None:
             raise ModelError(f"the model of {self.task.name} was saved without its distribution of scores; train again")
         model, currency = self.bundle.model, self.currency
-        (customer,) = customers_of(self.task, self.explainer, model, self.rows, distribution, currency)
+        (customer,) = customers_of(self.task, self.explainer, model, self.rows, distribution, currency, self.zone)
         return customer
 
 
@@ -92,13 +95,30 @@ def find_customer(
         known = spine[task.entity].cast(pa.string())
         spine = spine.filter(pc.equal(known, entity))
         if spine.num_rows == 0:
-            raise DataError(
-                f"{name}: '{entity}' is not among the {len(known):,} who are scored as of {job.as_of} "
-                f"({task.population_text}); close to it: {', '.join(_nearest(entity, known, data.engine))}"
-            )
+            missing = f"{name}: '{entity}' is not among the {len(known):,} who are scored as of {job.as_of}"
+            hint = _last_seen(snapshots, entity, job.cutoff)
+            hint = hint or f"close to it: {', '.join(_nearest(entity, known, data.engine))}"
+            raise DataError(f"{missing} ({task.population_text}); {hint}")
         rows = snapshots.features(spine)
         why = explainer(bundle.model, rows, threads=config.threads)
-    return Found(task, bundle, why, rows, job.as_of.isoformat(), config.currency)
+    return Found(task, bundle, why, rows, job.as_of.isoformat(), config.currency, config.zone)
+
+
+def _last_seen(snapshots: Snapshots, entity: str, cutoff: datetime) -> str:
+    """When somebody who is not scored bought last, and the day after, if he was scored then; empty for a stranger."""
+    data, task = snapshots.data, snapshots.task
+    if not data.has("transactions", task.entity):
+        return ""
+    his = exp.cast(exp.column(task.entity), "VARCHAR").eq(exp.Literal.string(entity))
+    query = exp.select(exp.Max(this=exp.column("at")).as_("at")).from_("transactions").where(his)
+    last = data.engine.arrow(query)["at"][0].as_py()
+    if last is None or last >= cutoff:
+        return ""
+    seen = to_local(last, data.config.zone).date()
+    day = seen + timedelta(days=1)
+    then = snapshots.to_score(midnight(day, data.config.zone))[task.entity].cast(pa.string())
+    scored = pc.any(pc.equal(then, entity)).as_py()
+    return f"his last purchase was on {seen}" + (f", and he was scored then: try --as-of {day}" if scored else "")
 
 
 def _nearest(entity: str, known: pa.ChunkedArray, engine: Engine) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from ..explain.review_words import rank
 from ..explain.what_if import value_in_words
 
 LINES = 12  # of a curve
@@ -16,7 +17,7 @@ def as_text(found: dict[str, Any], currency: str = "") -> str:
     lines = [f"{found['task']} of {found['entity_id']} as of {found['as_of']} (model version {found['model_version']})"]
     for score in found["scores"]:
         label = f"{score['label']}: " if score["label"] else ""
-        lines.append(f"{label}{score['score']:.1%}, higher than {score['percentile']:.0f} % of all")
+        lines.append(f"{label}{score['score']:.1%}, higher than {rank(score['percentile'])} of all")
         for reason in score["reasons"]:
             effect = "raises" if reason["contribution"] > 0 else "lowers"
             lines.append(f"  {effect} it ({reason['without']:.1%} without): {reason['words']}")

@@ -97,6 +97,7 @@ def _environment() -> Environment:
         "clean": review_words.clean,
         "count": review_words.count,
         "percent": review_words.percent,
+        "rank": review_words.rank,
         "share": review_words.observed,
         "image": _image,
     }

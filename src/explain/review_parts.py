@@ -202,15 +202,20 @@ class Score:
     raw: float
     reasons: tuple[Reason, ...] = ()
     label: str = ""
+    happened: bool | None = None  # what was foretold; None where that is not known yet
 
 
 @dataclass(frozen=True, config=_STRICT)
 class Customer:
-    """A sample customer: one score, or several ranked offers (the best first). `asked_for` always stays on the page."""
+    """A sample customer: one score, or several ranked offers (the best first). `asked_for` always stays on the page.
+
+    `as_of` is the date of the forecast.
+    """
 
     entity_id: str
     scores: tuple[Score, ...]
     asked_for: bool = False
+    as_of: str = ""
 
 
 @dataclass(frozen=True, config=_STRICT)

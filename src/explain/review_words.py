@@ -138,6 +138,12 @@ def percent(value: float) -> str:
     return f"{100 * value:.0f}\u00a0%" if 0.0995 <= value < 0.9905 else f"{100 * value:.1f}\u00a0%"
 
 
+def rank(percentile: float) -> str:
+    """A percentile (0 to 100) as 87 %; at the ends 99.4 %, and never all or none: 0.1 % to 99.9 %."""
+    inside = min(max(percentile, 0.1), 99.9)
+    return f"{inside:.0f}\u00a0%" if 1 <= inside < 99 else f"{inside:.1f}\u00a0%"
+
+
 def observed(value: float) -> str:
     """A share that was counted: as a probability, but none is 0 % and all is 100 %."""
     return f"{100 * value:.0f}\u00a0%" if value in (0, 1) else percent(value)

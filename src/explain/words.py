@@ -2,15 +2,16 @@
 
 A template is plain text with fields: `{value}`, `{typical}` (the training median, or the most frequent category) and
 the name of any other feature of the row, as in "last visit {value} ago; usually comes every {gap_mean}". Its clauses
-are parted by "; ": one with a value that is not known is left out. What is written is plain text: escaping belongs to
-the page.
+are parted by "; ": one with a value that is not known is left out. `{gap_mean_90d:visits_90d>=4}` is known from 4
+visits on only: fewer say nothing of a habit. A clause "missing: ..." is written where the value itself is. What is
+written is plain text: escaping belongs to the page.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from string import Formatter
 from typing import Any, Protocol
 
@@ -25,7 +26,7 @@ from .reasons import Positions, take, text_by_feature
 from .values import clean, format_numbers, format_texts
 
 LONGEST = 200  # characters of a reason
-_UNKNOWN = "not known"
+_UNKNOWN, _MISSING = "not known", "missing: "
 _DEFAULT = "{definition}: {value}; typically {typical}"
 _TIDY = (("every 1 day", "every day"), ("every less than a day", "more than once a day"))
 _NO_NOUNS = {"was", "is", "this", "has", "as", "its", "does"}
@@ -39,6 +40,8 @@ class _Piece:
     text: str
     singular: str
     field: str | None
+    count: str | None = None  # a feature that must be at least `least`, lest the field say more than is known
+    least: int = 0
 
 
 class ReasonWriter:
@@ -54,6 +57,7 @@ class ReasonWriter:
         self._by_name = {column.name: column for column in columns}
         self._typical = {column.name: self._typical_value(column, quantiles.get(column.name)) for column in columns}
         self._clauses = {column.name: self._parse(column) for column in columns}
+        self._without = {column.name: self._without_value(column) for column in columns}
 
     def write(self, name: str, row: Mapping[str, Any]) -> str:
         """The reason of one feature, from the values of one row by feature name (None or NaN: missing)."""
@@ -93,6 +97,9 @@ class ReasonWriter:
                     pieces.append(piece.text)
                 if piece.field is not None:
                     before = own if piece.field == "value" else self._field(piece.field, name, values)
+                    if piece.count is not None:
+                        enough = pc.greater_equal(values(piece.count), piece.least)
+                        before = pc.if_else(pc.fill_null(enough, False), before, pa.scalar(None, pa.string()))
                     pieces.append(before)
             part = pc.binary_join_element_wise(*pieces, "")  # missing where one of its values is
             texts = pc.coalesce(pc.binary_join_element_wise(texts, part, "; "), texts, part)
@@ -100,7 +107,12 @@ class ReasonWriter:
             texts = pc.replace_substring(texts, awkward, plain)
         by_itself = pc.binary_join_element_wise(f"{_definition(column)}: ", own, "")  # where all else is not known
         texts = pc.if_else(pc.is_valid(own), pc.coalesce(texts, by_itself), pa.scalar(None, pa.string()))
-        return _cut(pc.fill_null(texts, f"{self._called(column)}: {_UNKNOWN}"))
+        return _cut(pc.fill_null(texts, self._without[name]))
+
+    def _without_value(self, column: FeatureColumn) -> str:
+        """What is written of a feature that is missing."""
+        said = [clause for clause in column.words.split("; ") if clause.startswith(_MISSING)]
+        return said[0].removeprefix(_MISSING) if said else f"{self._called(column)}: {_UNKNOWN}"
 
     def _called(self, column: FeatureColumn) -> str:
         """What a feature without a value is called: the X of a template "X: {value}", else its definition."""
@@ -133,14 +145,18 @@ class ReasonWriter:
         """The clauses of a feature's template less those that name a feature we lack; the default if none is left."""
         known = {"value", "typical", *self._by_name}
         kept = [clause for clause in column.words.split("; ") if clause and _fields(clause) <= known]
+        kept = [clause for clause in kept if not clause.startswith(_MISSING)]
         if not kept:
             kept = _DEFAULT.replace("{definition}", re.sub("([{}])", r"\1\1", _definition(column))).split("; ")
         clauses = []
         for clause in kept:
             pieces, before = [], None
-            for text, field, _, _ in Formatter().parse(clause):
+            for text, field, guard, _ in Formatter().parse(clause):
+                count, _, least = (guard or "").partition(">=")
                 bare = before is not None and self._is_bare(column if before == "value" else self._by_name.get(before))
                 pieces.append(_Piece(text, _singular(text) if bare else text, field))
+                if count in self._by_name:
+                    pieces[-1] = replace(pieces[-1], count=count, least=int(least))
                 before = field
             clauses.append(pieces)
         return clauses

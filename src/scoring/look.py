@@ -24,6 +24,7 @@ from ..config import Config, load_config
 from ..data.dataset import Dataset
 from ..data.ingest import open_dataset
 from ..errors import DataError, OutputError
+from ..explain.review_words import rank
 from ..explain.values import clean, format_numbers
 from ..features.one import Known, One, kinds_at_hand, nearest_ids
 from ..language.declarations import FeatureColumn
@@ -123,9 +124,9 @@ class Look:
             lines.append(f"  buys most: {named}")
         lines += [f"  {text}" for text in self.anniversaries]
         for one in self.standings:
-            rank = "" if one.percentile is None else f", higher than {one.percentile:.0f} % of all"
+            place = "" if one.percentile is None else f", higher than {rank(one.percentile)} of all"
             beside = "".join(f", {name} {_plain(value)}" for name, value in one.outputs.items())
-            lines.append(f"{one.task} (as of {one.as_of}): {one.score:.3g}{rank}{beside}")
+            lines.append(f"{one.task} (as of {one.as_of}): {one.score:.3g}{place}{beside}")
             lines += [f"    {reason}" for reason in one.reasons]
         return "\n".join(lines)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -9,6 +11,7 @@ import pyarrow.compute as pc
 from ..explain.contributions import Explainer
 from ..explain.review import Customer, Reason, Score, spread_rows
 from ..explain.words import ReasonWriter, probability_without
+from ..language.moments import to_local
 from ..models.bundle import percentiles
 from ..models.scoring_model import ScoringModel
 from ..tasks.base import Task
@@ -31,6 +34,7 @@ def sample_customers(trained: Trained, number: int = SAMPLE_CUSTOMERS) -> tuple[
         rows,
         fitted.calibration_scores,
         material.data.config.currency,
+        material.data.config.zone,
     )
 
 
@@ -41,6 +45,7 @@ def customers_of(
     rows: pa.Table,
     distribution: Floats,
     currency: str,
+    zone: ZoneInfo,
 ) -> tuple[Customer, ...]:
     """Snapshot rows as customers of the page: a score a row, an entity's rows together, best first."""
     reasons = explainer.top_reasons(rows, REASONS)
@@ -50,7 +55,10 @@ def customers_of(
     percentile = percentiles(reasons.raw_score, np.sort(distribution))
     base = float(explainer.contributions(rows.slice(0, 1))[0, -1])
     labels = rows[task.keys[1]].to_pylist() if len(task.keys) > 1 else [""] * rows.num_rows
+    happened = rows["target"].to_pylist() if "target" in rows.column_names else [None] * rows.num_rows
+    moments = rows["cutoff"].to_pylist()
     by_entity: dict[str, list[Score]] = {}
+    days: dict[str, str] = {}
     for row, entity in enumerate(rows[task.entity].to_pylist()):
         given = tuple(
             Reason(
@@ -69,10 +77,12 @@ def customers_of(
             float(reasons.raw_score[row]),
             given,
             str(labels[row]),
+            None if happened[row] is None else bool(happened[row]),
         )
+        days.setdefault(str(entity), to_local(moments[row], zone).date().isoformat())
         by_entity.setdefault(str(entity), []).append(score)
     return tuple(
-        Customer(entity, tuple(sorted(scores, key=lambda score: -score.probability)))
+        Customer(entity, tuple(sorted(scores, key=lambda score: -score.probability)), as_of=days[entity])
         for entity, scores in by_entity.items()
     )
 

@@ -361,3 +361,24 @@ def test_reasons_by_cohort_are_shown_with_what_was_counted(fake_review):
         assert text in said
     assert "100 %" in said, "all misses are positives"
     assert fake_review.error_words in said
+
+
+def test_a_forecast_of_the_test_says_its_date_and_what_became_of_it() -> None:
+    scores = (Score(0.8, 100.0, 0.0, 1.4, happened=True), Score(0.1, 0.0, 0.0, -2.0, happened=False))
+    customers = tuple(Customer(f"C{i}", (score,), as_of="2023-05-01") for i, score in enumerate(scores))
+    review = Review(
+        config="shop",
+        task="churn",
+        question="Who?",
+        population="",
+        target="",
+        horizon="",
+        grade="C",
+        customers=customers,
+    )
+    page = render(review)
+    assert "These are forecasts of the test" in page
+    assert page.count("Forecast as of 2023-05-01. What became of it:") == 2
+    assert page.count("<b>it happened</b>") == page.count("<b>it did not happen</b>") == 1
+    assert "higher than 99.9\u00a0% of all scores" in page
+    assert "higher than 0.1\u00a0% of all scores" in page

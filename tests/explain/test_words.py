@@ -94,6 +94,25 @@ def test_a_clause_about_a_feature_that_the_model_lacks_is_left_out() -> None:
     assert writer.write("days_since_visit", {"days_since_visit": 3, "gap_mean": 2}) == "last visit 3 days ago"
 
 
+@pytest.mark.parametrize(
+    ("visits", "text"),
+    [
+        (2, "2 visits; over the whole time every 20 days"),
+        (4, "4 visits; came every 3 days; over the whole time every 20 days"),
+    ],
+)
+def test_a_habit_is_told_from_a_number_of_visits_on(visits: int, text: str) -> None:
+    words = "{visits} visits; came every {value:visits>=4}; over the whole time every {gap}; missing: below two visits"
+    columns = (
+        FeatureColumn("lately", "rhythm", "rhythm", unit="days", words=words),
+        FeatureColumn("visits", "spending", "visits", unit="count", words="{value} visits"),
+        FeatureColumn("gap", "rhythm", "rhythm", unit="days", words="every {value}"),
+    )
+    writer = ReasonWriter(columns, {})
+    assert writer.write("lately", {"lately": 3.0, "visits": visits, "gap": 20.0}) == text
+    assert writer.write("lately", {"lately": None, "visits": 1, "gap": None}) == "below two visits"
+
+
 def test_money_without_a_currency_is_a_bare_number() -> None:
     assert format_numbers(np.array([12.5]), "currency", "").to_pylist() == ["12.50"]
 

@@ -60,7 +60,8 @@ BLOCK = Block(
                     definition="mean days between visits in {period}",
                     unit="days",
                     family="usual rhythm",
-                    words="came every {value} in {period}; over the whole time every {gap_mean}",
+                    words="{visits_90d} visits in {period}; came every {value:visits_90d>=4}; "
+                    "over the whole time every {gap_mean}",
                 ),
                 Feature(
                     "gap_largest_{window}",
@@ -68,7 +69,7 @@ BLOCK = Block(
                     definition="longest time between two visits in {period}",
                     unit="days",
                     family="longest pause",
-                    words="longest pause between visits in {period}: {value}; typically {typical}",
+                    words="longest pause before a visit in {period}: {value}; typically {typical}",
                 ),
                 Feature(
                     "active_weeks_{window}",
@@ -84,7 +85,7 @@ BLOCK = Block(
                     definition="median days between visits in {period}",
                     unit="days",
                     family="usual rhythm",
-                    words="half of the times between visits in {period} were {value} or less; typically {typical}",
+                    words="half of the pauses before visits in {period} were {value} or less; typically {typical}",
                 ),
                 *(
                     Feature(
@@ -93,7 +94,8 @@ BLOCK = Block(
                         definition=f"days within which the last {nth} visits took place",
                         unit="days",
                         family="pace of the last visits",
-                        words=f"the last {nth} visits took place within {{value}}; typically within {{typical}}",
+                        words=f"the last {nth} visits took place within {{value}}; typically within {{typical}}; "
+                        f"missing: fewer than {nth} visits",
                     )
                     for nth in (3, 5, 7, 10, 15)
                 ),
@@ -115,7 +117,7 @@ BLOCK = Block(
                     definition="spread (standard deviation) of the days between visits in {period}",
                     unit="days",
                     family="regularity",
-                    words="the days between visits in {period} vary by {value}; typically by {typical}",
+                    words="the pauses before the visits in {period} vary by {value}; typically by {typical}",
                 ),
                 Feature(
                     "regularity",
@@ -159,7 +161,7 @@ BLOCK = Block(
             definition="days since the last visit over the days between visits of the last 90 days",
             unit="times",
             family="time since the last visit",
-            words="last visit {days_since_visit} ago; lately came every {gap_mean_90d}",
+            words="last visit {days_since_visit} ago; lately came every {gap_mean_90d:visits_90d>=4}",
         ),
         Feature(
             "pause_against_longest",
@@ -183,7 +185,8 @@ BLOCK = Block(
             definition="days between visits in the last 90 days over those of the whole time",
             unit="times",
             family="change in visits",
-            words="came every {gap_mean_90d} in the last 90 days; over the whole time every {gap_mean}",
+            words="{visits_90d} visits in the last 90 days; came every {gap_mean_90d:visits_90d>=4}; "
+            "over the whole time every {gap_mean}",
         ),
         Feature(
             "season_behind",
