@@ -110,9 +110,10 @@ def _last_seen(snapshots: Snapshots, entity: str, cutoff: datetime) -> str:
     if not data.has("transactions", task.entity):
         return ""
     his = exp.cast(exp.column(task.entity), "VARCHAR").eq(exp.Literal.string(entity))
-    query = exp.select(exp.Max(this=exp.column("at")).as_("at")).from_("transactions").where(his)
+    before = exp.column("at") < exp.cast(exp.Literal.string(cutoff.isoformat(sep=" ")), "TIMESTAMP")
+    query = exp.select(exp.Max(this=exp.column("at")).as_("at")).from_("transactions").where(his, before)
     last = data.engine.arrow(query)["at"][0].as_py()
-    if last is None or last >= cutoff:
+    if last is None:
         return ""
     seen = to_local(last, data.config.zone).date()
     day = seen + timedelta(days=1)
