@@ -12,7 +12,15 @@ import pytest
 from rapport.data.dataset import Dataset
 from rapport.errors import ConfigError
 from rapport.tasks import declare
-from rapport.training.attributes import MISSING, Grouped, _quarters, check_attributes, grouped, merge_small
+from rapport.training.attributes import (
+    MISSING,
+    Grouped,
+    _quarters,
+    check_attributes,
+    grouped,
+    merge_small,
+    unknown_alike,
+)
 from rapport.training.experiment import train
 from rapport.training.fairness import fairness, spreads
 
@@ -117,3 +125,11 @@ def _select(name: str):  # type: ignore[no-untyped-def]
     from sqlglot import exp
 
     return exp.select(exp.column(name)).from_("customers")
+
+
+def test_who_has_no_attributes_at_all_is_one_group() -> None:
+    """Rows without age are rows without income, not those without region: the former are told once."""
+    codes = {"age": (0, 0, 1, 1), "income": (1, 1, 0, 0), "region": (0, 1, 1, 1)}
+    names = {"age": ("young", MISSING), "income": (MISSING, "high"), "region": (MISSING, "north")}
+    attributes = [Grouped(name, names[name], np.array(code)) for name, code in codes.items()]
+    assert unknown_alike(attributes) == {"age": ("age", "income"), "income": (), "region": ("region",)}
