@@ -266,7 +266,7 @@ def test_declarations_are_whole(task: Task) -> None:
     assert task.question.endswith("?")
     assert task.population_text
     assert task.target_text
-    assert task.rules or task.traits
+    assert task.rules or task.traits or task.outcomes or task.behaviour
     columns = {
         column.name
         for block in (BLOCKS[name] for name in task.blocks if name in BLOCKS)
@@ -280,3 +280,10 @@ def test_a_target_must_look_ahead() -> None:
     back = Requirement("transactions", ("customer_id",), Count(last=(28,)) == 0)
     with pytest.raises(ValueError, match="must look ahead"):
         replace(CHURN, target=back)
+
+
+def test_the_evidence_of_a_scorecard_is_declared() -> None:
+    known = {column.name for block in BLOCKS.values() for column in columns_of_block(block)}
+    wanted = {one.feature for task in every_task() for trait in task.traits for one in trait.evidence}
+    assert wanted
+    assert wanted <= known
