@@ -83,7 +83,7 @@ def test_old_data_and_a_smaller_population_are_said(kiosk: Kiosk, out: Path) -> 
 
 def test_a_feature_that_the_data_give_no_more_is_named(kiosk: Kiosk, out: Path) -> None:
     attributes = {**kiosk.data.attributes, "customers": ()}
-    with pytest.raises(ModelError, match=r"give 1 of the model's \d+ features no more, such as 'region'"):
+    with pytest.raises(ModelError, match=r"give 2 of the model's \d+ features no more, such as 'region'"):
         score(replace(kiosk.data, attributes=attributes), "churn", kiosk.bundle("churn"), out=out)
 
 
