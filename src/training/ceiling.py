@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from ..config import Config
 from ..errors import DataError
+from ..language.declarations import Sum
 from ..tasks.base import Task
 from .material import Floats
 
@@ -45,10 +46,28 @@ def true_probability(truth: Truth, task: Task, rows: pa.Table) -> Floats | None:
     if task.name not in TASKS:
         return None
     found = true_probabilities(truth, task.name, rows.select([*task.keys, "cutoff"]), horizon=task.horizon)
+    return np.clip(_known(truth, task, found), CLOSEST, 1 - CLOSEST)
+
+
+def true_worth(truth: Truth, task: Task, rows: pa.Table) -> Floats | None:
+    """The money expected of each row, (n,), or None where the task has no worth, or one that is not the margin.
+
+    `rows` as for `true_probability`, which raises the same.
+    """
+    measure = None if task.worth is None else task.worth.measure
+    if not isinstance(measure, Sum) or measure.column != "margin":
+        return None
+    from ..data.world.ceilings import true_margins
+
+    found = true_margins(truth, rows.select([*task.keys, "cutoff"]), horizon=task.horizon)
+    return _known(truth, task, found)
+
+
+def _known(truth: Truth, task: Task, found: Floats) -> Floats:
     unknown = int(np.isnan(found).sum())
     if unknown:
         raise DataError(
-            f"{task.name}: the truth in {truth.folder} does not know {unknown} of {rows.num_rows} test rows; the "
+            f"{task.name}: the truth in {truth.folder} does not know {unknown} of {len(found)} test rows; the "
             "tables are not those of this world"
         )
-    return np.clip(found, CLOSEST, 1 - CLOSEST)
+    return found

@@ -23,7 +23,7 @@ from ..registry.tracking import CONFIG_FILE, Run, start_run
 from ..registry.versions import aliases, register
 from .alarms import Alarm, raise_on
 from .attributes import check_attributes
-from .ceiling import open_truth, true_probability
+from .ceiling import open_truth, true_probability, true_worth
 from .evaluate import measure
 from .extras import extras
 from .fitting import Fitted, fit
@@ -94,7 +94,8 @@ def train(
         if truth is not None:
             say("asking the truth for the ceiling")
         ceiling = None if truth is None else true_probability(truth, material.task, tested)
-        judgement = _judge(material, fitted, tested, ceiling)
+        of_worth = None if truth is None else true_worth(truth, material.task, tested)
+        judgement = _judge(material, fitted, tested, ceiling, of_worth)
         auc = judgement.comparison.estimates["model"]["roc_auc"].estimate
         alarms = suspicions(material, fitted.model, auc, explained)
         extra = extras(material.task, tested, judgement.rule)
@@ -130,7 +131,9 @@ def _test(material: Material, fitted: Fitted) -> tuple[pa.Table, pa.Table]:
     return material.scored("test", score, keep=EXPLAINED_ROWS)
 
 
-def _judge(material: Material, fitted: Fitted, tested: pa.Table, ceiling: Floats | None) -> Judgement:
+def _judge(
+    material: Material, fitted: Fitted, tested: pa.Table, ceiling: Floats | None, of_worth: Floats | None
+) -> Judgement:
     rules = {
         name: (tested[f"{name}:rank"].to_numpy(), tested[f"{name}:probability"].to_numpy())
         for name in fitted.rules.fitted
@@ -142,17 +145,16 @@ def _judge(material: Material, fitted: Fitted, tested: pa.Table, ceiling: Floats
         fitted.rules.chosen,
         replicates=material.config.bootstrap,
         seed=material.seed,
-        worth=None if fitted.worth is None else _worth_scores(tested),
+        worth=None if fitted.worth is None else _worth_scores(tested, of_worth),
         ceiling=ceiling,
     )
 
 
-def _worth_scores(tested: pa.Table) -> WorthScores:
+def _worth_scores(tested: pa.Table, true: Floats | None) -> WorthScores:
     rules = [name.removesuffix(":amount") for name in tested.column_names if name.endswith(":amount")]
     expected, low, high = (tested[name].to_numpy() for name in ("expected", "low", "high"))
-    return WorthScores(
-        worth_of(tested), expected, low, high, {name: tested[f"{name}:amount"].to_numpy() for name in rules}
-    )
+    amounts = {name: tested[f"{name}:amount"].to_numpy() for name in rules}
+    return WorthScores(worth_of(tested), expected, low, high, amounts, true)
 
 
 def _leave_one_out(material: Material, fitted: Fitted, tested: pa.Table) -> dict[str, float]:

@@ -14,7 +14,7 @@ from .evaluate import CalibrationBand, Comparison, Grade, Interval, bootstrap, c
 from .material import Floats, target_of
 from .metrics import metric_named
 from .metrics.counts import encode
-from .worth import WorthScores
+from .worth import CEILING, WorthScores
 
 BINARY = (
     "roc_auc",
@@ -33,7 +33,6 @@ BINARY = (
     "calibration_intercept",
 )
 LISTS = ("map_at_10", "map_at_10_all", "ndcg_at_10", "ndcg_at_10_whole_basket", "recall_at_10", "hit_rate_at_10")
-CEILING = "ceiling"  # the name of the true probabilities among the scores
 CALIBRATED_ECE = 0.02  # an error of two points counts as calibrated, whatever chance would allow
 
 
@@ -43,7 +42,7 @@ class Judgement:
 
     A task with a worth has a second comparison, of amounts, with a rule to beat of its own, and `coverage`, the share
     of rows of which what came lies in its interval.
-    Where the truth is known, the score named "ceiling" stands among them.
+    Where the truth is known, the score named CEILING stands among them.
     """
 
     comparison: Comparison
@@ -58,8 +57,11 @@ class Judgement:
     @property
     def ceiling(self) -> float | None:
         """What the true probabilities reach on the primary metric; None where the truth is not known."""
-        known = self.comparison.estimates.get(CEILING, {}).get(self.grade.metric)
-        return None if known is None else known.estimate
+        return next((best[self.grade.metric].estimate for best in self.best() if self.grade.metric in best), None)
+
+    def best(self) -> tuple[Mapping[str, Interval], ...]:
+        """What the truth reaches, by metric: of the probabilities, and of the worth."""
+        return tuple(comparison.estimates.get(CEILING, {}) for comparison, _ in self._comparisons())
 
     def as_good(self) -> dict[str, Interval]:
         """What is simpler and as good within the interval, with the model's gain over it: the rule, a regression.
@@ -186,7 +188,7 @@ def judge(
 
 def _best_rule(money: Comparison) -> str:
     """The rule that errs least: there is nothing to fit in a rule of worth, so it may be chosen on the rows judged."""
-    rules = [name for name in money.estimates if name != "model"]
+    rules = [name for name in money.estimates if name not in ("model", CEILING)]
     return min(rules, key=lambda name: money.estimates[name]["worth_rmse"].estimate)
 
 

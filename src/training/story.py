@@ -27,7 +27,7 @@ from .evaluate import Grade
 from .experiment import Trained
 from .fairness import fairness
 from .figures import thinned
-from .judge import CEILING, Judgement
+from .judge import Judgement
 from .material import Floats, WindowFacts, target_of
 from .rules import Rules
 from .stability import over_the_test
@@ -138,7 +138,7 @@ def _window(fact: WindowFacts) -> Window:
 
 
 def _measures(task: Task, judgement: Judgement) -> tuple[Measure, ...]:
-    best = judgement.comparison.estimates.get(CEILING, {})
+    best = {name: one for known in judgement.best() for name, one in known.items()}
     names = [task.primary_metric, *(SHOWN_WORTH if task.worth else ()), *(SHOWN_LISTS if task.ranks_within else SHOWN)]
     measures = []
     for name in dict.fromkeys(names):

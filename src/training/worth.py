@@ -18,6 +18,7 @@ from ..tasks.base import AmountRule, Task
 from .evaluate import Comparison, bootstrap
 from .material import Floats, Material, target_of
 
+CEILING = "ceiling"  # the name of the truth among what is judged
 METRICS = ("worth_rmse", "worth_mae", "worth_bias", "worth_capture_at_20pct")
 
 
@@ -74,13 +75,14 @@ def rules_at_hand(task: Task, names: Sequence[str]) -> tuple[AmountRule, ...]:
 
 @dataclass(frozen=True)
 class WorthScores:
-    """What is judged of n rows: what came (n,), what the model and each rule foretold (n,), the rule to beat."""
+    """What is judged of n rows: what came (n,), what the model and each rule foretold (n,); what the truth expects."""
 
     came: Floats
     expected: Floats
     low: Floats
     high: Floats
     rules: Mapping[str, Floats]
+    true: Floats | None = None
 
     @property
     def coverage(self) -> float:
@@ -88,8 +90,10 @@ class WorthScores:
         return float(np.mean((self.low <= self.came) & (self.came <= self.high)))
 
     def compare(self, entities: pa.ChunkedArray, *, replicates: int, seed: int) -> Comparison:
-        """Metrics of the model and of every rule, with paired intervals over entities."""
+        """Metrics of the model, the rules and (where it is known) the truth, with paired intervals over entities."""
         scores = {"model": self.expected, **self.rules}
+        if self.true is not None:
+            scores[CEILING] = self.true
         return bootstrap(METRICS, self.came, scores, entities, replicates=replicates, seed=seed)
 
 

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from rapport.data.world import WorldConfig, write_world
-from rapport.data.world.ceilings import true_probabilities
+from rapport.data.world.ceilings import true_margins, true_probabilities
 from rapport.data.world.interventions import effects, worth
 from rapport.data.world.names import CAUSES
 from rapport.data.world.references import references
@@ -331,6 +331,27 @@ def test_true_probabilities_stand_in_the_order_of_the_rows(truth: Truth, lines: 
     assert 0.9 < roc_auc(stayed_away, probability) < 1
     backwards = true_probabilities(truth, "churn", rows.take(np.arange(len(ids))[::-1]), horizon=HORIZON, draws=4)
     assert (backwards[::-1] == probability).all()
+    for task in ("value", "winback"):
+        assert (true_probabilities(truth, task, rows, horizon=HORIZON, draws=4) == 1 - probability).all()
+
+
+def test_expected_margins_stand_in_the_order_of_the_rows(truth: Truth) -> None:
+    known = truth.futures([CUTOFF], HORIZON, draws=2).slice(0, 40).select(["customer_id", "cutoff", "margin"])
+    ids = [*known["customer_id"].to_pylist()[::-1], 987_654_321]
+    rows = pa.table(
+        {
+            "customer_id": pa.array(map(str, ids)),
+            "cutoff": pa.array([datetime(2024, 2, 29, 23, 59, 59, 999_999)] * len(ids), pa.timestamp("us")),
+        }
+    )
+    found = true_margins(truth, rows, horizon=HORIZON, draws=2)
+    assert found[:-1].tolist() == known["margin"].to_pylist()[::-1]
+    assert np.isnan(found[-1])
+    assert found[:-1].max() > 0
+
+
+def test_an_unknown_task_has_no_ceiling(truth: Truth) -> None:
+    rows = pa.table({"customer_id": ["1"], "cutoff": pa.array([datetime(2024, 3, 1)], pa.timestamp("us"))})
     with pytest.raises(DataError, match="no ceiling of the task 'weather'"):
         true_probabilities(truth, "weather", rows)
 

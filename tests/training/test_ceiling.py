@@ -18,12 +18,14 @@ from rapport.data.dataset import Dataset
 from rapport.data.ingest import open_dataset
 from rapport.data.world.project import project_world
 from rapport.errors import DataError
+from rapport.language.declarations import Sum, Worth
 from rapport.registry.tracking import artifact_text, reopen
-from rapport.training.ceiling import open_truth, true_probability
+from rapport.training.ceiling import open_truth, true_probability, true_worth
 from rapport.training.experiment import Trained, train
 from rapport.training.judge import judge
 from rapport.training.material import Material
 from rapport.training.record import REVIEW, record
+from rapport.training.worth import WorthScores, worth_of
 
 CONFIG = Path(__file__).parents[2] / "configs" / "world.yaml"
 
@@ -40,7 +42,8 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Dataset:
     churn |= quick | {"blocks": ["rhythm"]}
     churn["split"]["train"] = {"first": "2023-01-01", "last": "2023-10-20", "every": 60}
     offers |= quick | {"min_buyers": 20, "split": {"train": ["2023-06-01"], "test": ["2024-06-01"]}}
-    raw["tasks"] = {"churn": churn, "next_offer": offers}
+    winback = raw["tasks"]["winback"] | {"split": {"train": ["2023-06-01"], "test": ["2024-07-01"]}}
+    raw["tasks"] = {"churn": churn, "next_offer": offers, "winback": winback}
     (folder / "world.yaml").write_text(yaml.safe_dump(raw))
     config = load_config(folder / "world.yaml")
     return open_dataset(config.model_copy(update={"home": folder / "home"}))
@@ -93,6 +96,30 @@ def test_lists_have_one_too(data: Dataset) -> None:
     assert metrics["ceiling.test.map_at_10"] == metrics["test.map_at_10"] > 1.2 * metrics["baseline.test.map_at_10"]
     assert metrics["ceiling.test.log_loss"] < metrics["test.log_loss"]
     assert "100% of the way from the rule to the ceiling" in " ".join(judgement.grade.reasons)
+
+
+def test_money_has_one_too(data: Dataset) -> None:
+    material = Material(data, "winback", data.config.task("winback"))
+    truth = open_truth(data.config)
+    assert truth is not None
+    rows = material.spines["test"]
+    best, worth = true_probability(truth, material.task, rows), true_worth(truth, material.task, rows)
+    assert best is not None
+    assert worth is not None
+    nothing, came = np.zeros(rows.num_rows), worth_of(rows)
+    scores = WorthScores(came, worth / 2, nothing, nothing, {"nobody returns": nothing}, worth)
+    judgement = judge(
+        material.task, rows.append_column("score", pa.array(best / 2)), {"chance": (nothing, nothing)}, "chance",
+        replicates=20, seed=0, ceiling=best, worth=scores,
+    )  # fmt: skip
+    metrics = judgement.metrics()
+    assert metrics["ceiling.test.average_precision"] == metrics["test.average_precision"]
+    assert metrics["ceiling.test.worth_rmse"] < metrics["test.worth_rmse"] < metrics["baseline.test.worth_rmse"]
+    # what is expected of them all is what came of them all, but for chance
+    assert worth.sum() == pytest.approx(came.sum(), rel=0.5)
+    by_amount = replace(material.task, worth=Worth("transactions", ("customer_id",), Sum(column="amount", ahead=90)))
+    assert true_worth(truth, by_amount, rows) is None
+    assert true_worth(truth, replace(material.task, worth=None), rows) is None
 
 
 def test_no_feature_and_no_population_reads_the_truth(data: Dataset, tmp_path: Path) -> None:
