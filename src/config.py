@@ -31,6 +31,31 @@ def _known_zone(zone: str) -> str:
     return zone
 
 
+def _group_name(name: str) -> str:
+    name = name.strip()
+    if not name or not name.isprintable():
+        raise ValueError("the name of a group is what a reviewer reads: one line of text")
+    return name
+
+
+def _apart(groups: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+    """Groups that hold something, and no feature twice."""
+    seen: dict[str, str] = {}
+    for name, features in groups.items():
+        if not features:
+            raise ValueError(f"the group '{name}' is empty; list its features, or leave it out")
+        for feature in features:
+            if feature in seen:
+                where = f"twice in '{name}'" if seen[feature] == name else f"in '{seen[feature]}' and in '{name}'"
+                raise ValueError(f"the feature '{feature}' is {where}; it can be part of one reason only")
+            seen[feature] = name
+    return groups
+
+
+GroupName = Annotated[str, Field(max_length=60), AfterValidator(_group_name)]
+Groups = Annotated[dict[GroupName, tuple[str, ...]], AfterValidator(_apart)]
+
+
 class Frozen(BaseModel):
     """A part of the configuration: frozen, and refusing keys that it does not know."""
 
@@ -194,6 +219,9 @@ class TaskConfig(Frozen):
     score_as_of: date | None = Field(None, description="default: the end of the data")
     blocks: tuple[str, ...] | None = Field(None, description="feature blocks to use; default: all of the task's")
     exclude_features: tuple[str, ...] = ()
+    groups: Groups = Field(
+        {}, description="features that are told as one reason, by its name; default: the family of their block"
+    )
     learner: LearnerConfig = LearnerConfig()
     tuning: TuningConfig = TuningConfig()
     alarm_auc: Annotated[float, Field(gt=0.5, le=1)] = 0.97

@@ -22,6 +22,9 @@ FIRST = datetime(2022, 7, 1)
 DAYS = 365
 FIRST_MAILING, MAILING_EVERY, MAILING_DAYS, MAILINGS = date(2022, 8, 15), 30, 20, 11
 
+GROUP = "=lately & <b>often</b>, $1$"
+"""Features of churn that are one reason by the config, under a name that would do harm if it were not escaped."""
+
 _CONFIG = """\
 name: shop
 time_zone: Australia/Sydney
@@ -61,6 +64,8 @@ tasks:
       calibration: [2023-01-16, 2023-01-30]
       validation: [2023-02-27, 2023-03-13]
       test: [2023-04-10, 2023-05-08, 2023-06-02]
+    groups:
+      "{group}": [days_since_visit, visits_28d, visits_56d, visits_90d]
     learner: {{n_estimators: 150, early_stopping_rounds: 20, min_child_samples: 20}}
     tuning: {{trials: 2}}
     bootstrap: 100
@@ -110,7 +115,7 @@ def write_shop(
     _write_enquiries(folder, rng, customers)
     config = folder / "shop.yaml"
     part = _OF_CAMPAIGNS if conversion == "campaigns" else _OF_PROSPECTS
-    config.write_text(_CONFIG.format(conversion=part), encoding="utf-8")
+    config.write_text(_CONFIG.format(conversion=part, group=GROUP), encoding="utf-8")
     return config
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -49,6 +49,7 @@ from ..language.sight import Columns, attribute_in_sight, attributes_in_sight, e
 from ..tasks.base import Task
 from .blocks import BLOCKS
 from .cache import SnapshotCache
+from .groups import Groups, in_groups
 from .own import own_blocks
 from .plan import AttributeTable, FeaturePlan, Learned, plan_features, values_to_learn
 
@@ -83,8 +84,8 @@ class Snapshots:
     """Builds the population and the features of one task from one data set.
 
     `learned` are the values stored with a model; without them they are learned at `learn_at`, the first training
-    cutoff, from what was visible then. `formulation` is how the columns of many cutoffs are computed, where there is a
-    choice; without it, by what is cheaper.
+    cutoff, from what was visible then. `groups` are features that the config tells as one reason. `formulation` is how
+    the columns of many cutoffs are computed, where there is a choice; without it, by what is cheaper.
     """
 
     def __init__(
@@ -94,6 +95,7 @@ class Snapshots:
         *,
         blocks: Sequence[str | Block] | None = None,
         exclude: Sequence[str] = (),
+        groups: Groups | None = None,
         learned: Learned | None = None,
         learn_at: datetime | None = None,
         formulation: Formulation | None = None,
@@ -102,10 +104,11 @@ class Snapshots:
         self.engine, self.tables, self.zone = data.engine, data.columns, data.config.zone
         self._blocks = _chosen(task, blocks, own_blocks(data.config))
         self.learned = dict(learned) if learned is not None else self._learn(self._blocks, learn_at)
-        self.plan: FeaturePlan = plan_features(
+        plan = plan_features(
             self._blocks, self._population_columns(), self.tables, data.attributes, self.learned, exclude
         )
-        self._cache = SnapshotCache(data, self.plan, self.learned)
+        self._cache = SnapshotCache(data, plan, self.learned)  # groups change no value
+        self.plan: FeaturePlan = replace(plan, columns=in_groups(plan.columns, groups or {}))
 
     @property
     def columns(self) -> tuple[FeatureColumn, ...]:

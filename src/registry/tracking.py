@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import os
+import re
 import socket
 import subprocess
 import tempfile
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
 
 _PARAMS_AT_ONCE, _METRICS_AT_ONCE, _LONGEST_PARAM = 100, 1_000, 6_000
+_PART_OF_NAME = re.compile(r"[\w. -]+")
 _PROCESS = "rapport.process"
 CONFIG_FILE = "config.yaml"
 """Artifact of a training with its resolved configuration."""
@@ -43,7 +45,10 @@ class Run:
         self.id = run_id
 
     def log_params(self, params: Mapping[str, Any]) -> None:
-        """Parameters, nested mappings joined by dots, without passwords; in few transactions, for each is slow."""
+        """Parameters, nested mappings joined by dots, without passwords; in few transactions, for each is slow.
+
+        A mapping with keys that cannot be part of a name (a person's words, say) is one parameter as a whole.
+        """
         from mlflow.entities import Param
 
         items = [Param(key, _short(value)) for key, value in _flat(without_credentials(params)).items()]
@@ -223,7 +228,7 @@ def _close_abandoned(client: MlflowClient, experiment: str) -> None:
 def _flat(params: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
     flat: dict[str, Any] = {}
     for key, value in params.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and all(_PART_OF_NAME.fullmatch(str(inner)) for inner in value):
             flat |= _flat(value, f"{prefix}{key}.")
         else:
             flat[f"{prefix}{key}"] = value

@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 from ..config import Config, TaskConfig
 from ..data.dataset import Dataset
 from ..errors import DataError
+from ..features.groups import check_groups
 from ..registry.tracking import start_run
 from ..tasks.base import Task
 from .backtest_picture import picture
@@ -47,6 +48,7 @@ def backtest(
     seed = data.config.seed if seed is None else seed
     config = without_search(data.config, name)
     material = Material(data, name, config, seed=seed)
+    check_groups(material.snapshots.columns, config.groups, name)  # older folds may lack what they have not learned
     walk = Walk(material)
     looks: list[Look] = []
     left_out: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ import pyarrow as pa
 from ..config import SegmentsConfig
 from ..data.dataset import Dataset
 from ..errors import DataError
+from ..features.groups import check_groups
 from ..features.snapshot import Snapshots
 from ..models.bundle import save_bundle
 from ..models.scorecard import Scorecard
@@ -63,7 +64,15 @@ def draw_up(data: Dataset, name: str, *, seed: int | None = None, say: Say = lam
         cutoffs = list(windows_of(config.split, data.config.zone).train)
     with start_run(data.config, name, fingerprint=data.fingerprint) as run:
         say("building the rows")
-        snapshots = Snapshots(data, task, blocks=config.blocks, exclude=config.exclude_features, learn_at=min(cutoffs))
+        snapshots = Snapshots(
+            data,
+            task,
+            blocks=config.blocks,
+            exclude=config.exclude_features,
+            groups=config.groups,
+            learn_at=min(cutoffs),
+        )
+        check_groups(snapshots.columns, config.groups, name)
         spine = snapshots.population(cutoffs, with_target=False)
         if spine.num_rows == 0:
             raise DataError(f"{name}: nobody is eligible ({task.population_text}); check the split in the config")

@@ -14,6 +14,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..data.dataset import Dataset
+from ..features.groups import check_groups
 from ..features.own import checksums
 from ..models.bundle import save_bundle
 from ..models.classifier import BoostedClassifier
@@ -70,8 +71,8 @@ def train(
 ) -> Trained:
     """Train, judge and register one task.
 
-    Raises ConfigError where `fairness` lists what nobody has, DataError where there is nothing to learn from, GateError
-    where a result is too good to be true.
+    Raises ConfigError where `fairness` or `groups` lists what there is not, DataError where there is nothing to learn
+    from, GateError where a result is too good to be true.
     """
     config = data.config.task(name)
     seed = data.config.seed if seed is None else seed
@@ -83,6 +84,7 @@ def train(
     with start_run(data.config, name, fingerprint=data.fingerprint) as run:
         say("building the training rows")
         material = Material(data, name, config, seed=seed)
+        check_groups(material.snapshots.columns, config.groups, name)
         for text in material.left_out_words():
             say(text)
         run.log_params({"config": data.config.resolved(), "seed": seed})

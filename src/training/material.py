@@ -113,6 +113,7 @@ class Material:
             self.task,
             blocks=self.config.blocks,
             exclude=self.config.exclude_features,
+            groups=self.config.groups,
             learn_at=windows.train[0],
         )
 

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 from ..config import DefectionConfig, LearnerConfig
 from ..data.dataset import Dataset
 from ..errors import DataError
+from ..features.groups import check_groups
 from ..features.snapshot import Snapshots
 from ..language.declarations import FeatureColumn
 from ..models.bundle import save_bundle
@@ -62,6 +63,7 @@ def train_several(data: Dataset, name: str, *, seed: int | None = None, say: Say
     with start_run(data.config, name, fingerprint=data.fingerprint) as run:
         say("building the training rows")
         material = Material(data, name, config, seed=seed, several=True)
+        check_groups(material.snapshots.columns, config.groups, name)
         labels = {window: _labels(material, spine) for window, spine in material.spines.items()}
         classes = _classes(material, labels["train"])
         run.log_params({"config": data.config.resolved(), "seed": seed})

@@ -10,6 +10,7 @@ import numpy as np
 import pyarrow.dataset as ds
 import pyarrow.parquet as pq
 import pytest
+from shop import GROUP
 
 Shop = tuple[Path, Path, str]
 
@@ -72,6 +73,26 @@ def test_scores_have_the_contracts_columns_and_one_row_a_key(shop: Shop, task: s
     listed = {part["file"]: part["sha256"] for part in manifest["parts"]}
     assert listed == {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
     assert sum(part["rows"] for part in manifest["parts"]) == table.num_rows
+
+
+def test_a_group_of_the_config_is_one_reason_everywhere(shop: Shop, rapport) -> None:
+    config, home, _ = shop
+    of_churn = summary_of(shop)["tasks"]["churn"]
+    table = pq.read_table(next(Path(of_churn["scores"]).glob("part-*.parquet")))
+    grouped = [(table[f"reason_{k}_group"].to_pylist(), table[f"reason_{k}_feature"].to_pylist()) for k in range(1, 6)]
+    features = {
+        feature for names, found in grouped for name, feature in zip(names, found, strict=True) if name == GROUP
+    }
+    assert features
+    assert features <= {"days_since_visit", "visits_28d", "visits_56d", "visits_90d"}
+    for names, found in grouped:
+        assert not [f for n, f in zip(names, found, strict=True) if n != GROUP and f == "days_since_visit"]
+    page = Path(of_churn["review"]).read_text()
+    assert "=lately &amp; &lt;b&gt;often&lt;/b&gt;, $1$" in page
+    assert "<b>often" not in page
+    done = rapport("features", config, "churn", "--describe", "--json", cwd=home)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.count(json.dumps(GROUP)) == 4
 
 
 def test_the_export_scores_as_the_registered_model_to_the_bit(shop: Shop, rapport, tmp_path: Path) -> None:

@@ -18,7 +18,9 @@ def test_a_run_keeps_what_was_logged(config: Config, tmp_path: Path) -> None:
     import matplotlib.pyplot as plt
 
     with start_run(config, "churn", fingerprint="f00d") as run:
-        run.log_params({"learner": {"num_leaves": 15}, "sources": config.sources, "long": "x" * 7_000})
+        run.log_params(
+            {"learner": {"num_leaves": 15}, "sources": config.sources, "long": "x" * 7_000, "a": {"<b>": ["c"]}}
+        )
         run.log_params({f"p{i}": i for i in range(250)})
         run.log_metrics({"test.roc_auc": 0.8, "absent": None, "test.ece": math.nan})
         run.log_metrics({f"m{i}": i for i in range(1_200)})
