@@ -1,7 +1,7 @@
 """Tuning: what Rapport's search costs and finds, against a plain study of as many trials and LightGBM's defaults.
 
     python benchmarks/training.py [--rows 300000] [--features 120] [--categories 20] [--trials 30] [--test 100000]
-                                  [--sample 100000] [--keep FOLDER]
+                                  [--sample 100000] [--rounds 600] [--keep FOLDER]
 
 Data: made up, from a seed, as a table of customers is: each trait of a customer (how often, how much, how long ago) is
 seen through five skewed and noisy numbers, a tenth of them missing; half of the traits matter, by saturating effects,
@@ -89,15 +89,15 @@ def make(rows: int, features: int, categories: int, test: int, seed: int = 0) ->
     return Made(columns, fit, look, tested)
 
 
-def ours(data: Made, trials: int, sample: int) -> np.ndarray:
+def ours(data: Made, trials: int, learner: LearnerConfig, sample: int) -> np.ndarray:
     """Probabilities (m,) of the test rows by Rapport's search on a sample and the fit to all rows."""
     budget = TuningConfig(trials=trials, rows=sample)
     fold = Fold(*data.fit, *data.look)
-    found = search([fold], data.columns, LEARNER, budget, seed=0, threads=1)
-    return fit_finalists(found, fold, data.columns, LEARNER, seed=0, threads=1).predict(data.test[0])
+    found = search([fold], data.columns, learner, budget, seed=0, threads=1)
+    return fit_finalists(found, fold, data.columns, learner, seed=0, threads=1).predict(data.test[0])
 
 
-def plain(data: Made, trials: int) -> np.ndarray:
+def plain(data: Made, trials: int, learner: LearnerConfig) -> np.ndarray:
     """Probabilities (m,) of the test rows by the best model of a plain study."""
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     encoder = Encoder.fit(data.columns, data.fit[0])
@@ -111,10 +111,10 @@ def plain(data: Made, trials: int) -> np.ndarray:
             )
             for name, span in TuningConfig().space.ranges().items()
         }
-        settings = boosting.parameters(LEARNER.model_copy(update=drawn), threads=1)
+        settings = boosting.parameters(learner.model_copy(update=drawn), threads=1)
         training = boosting.dataset(encoder, fit, data.fit[1])
         validation = boosting.dataset(encoder, look, data.look[1], reference=training)
-        text = boosting.train(settings, training, rounds=LEARNER.n_estimators, validation=validation)
+        text = boosting.train(settings, training, rounds=learner.n_estimators, validation=validation)
         raw = boosting.from_text(text).predict(look, raw_score=True, num_threads=1)
         loss = float(np.mean(np.logaddexp(0, raw) - data.look[1] * raw))
         if not best or loss < best[0][0]:
@@ -125,7 +125,7 @@ def plain(data: Made, trials: int) -> np.ndarray:
     return boosting.from_text(best[0][1]).predict(test, num_threads=1)
 
 
-def defaults(data: Made, trials: int) -> np.ndarray:
+def defaults(data: Made, trials: int, learner: LearnerConfig) -> np.ndarray:
     """Probabilities (m,) of the test rows by LightGBM's defaults."""
     encoder = Encoder.fit(data.columns, data.fit[0])
     model = lgb.LGBMClassifier(n_jobs=1, verbose=-1)
@@ -134,13 +134,19 @@ def defaults(data: Made, trials: int) -> np.ndarray:
 
 
 def compare(
-    data: Made, trials: int, sample: int, replicates: int = 200, keep: Path | None = None
+    data: Made,
+    trials: int,
+    sample: int,
+    *,
+    learner: LearnerConfig = LEARNER,
+    replicates: int = 200,
+    keep: Path | None = None,
 ) -> tuple[dict[str, float], Comparison]:
     """CPU seconds by method, and all of them measured on the same test rows.
 
     With a folder to `keep` results in, a method that is found there is not run again: long studies can be run apart.
     """
-    methods: dict[str, Callable[[Made, int], np.ndarray]] = {
+    methods: dict[str, Callable[[Made, int, LearnerConfig], np.ndarray]] = {
         OURS: partial(ours, sample=sample),
         PLAIN: plain,
         DEFAULTS: defaults,
@@ -153,7 +159,7 @@ def compare(
                 seconds[name], scores[name] = float(kept["seconds"]), kept["scores"]
         else:
             started = time.process_time()
-            scores[name] = learn(data, trials)
+            scores[name] = learn(data, trials, learner)
             seconds[name] = time.process_time() - started
             if file is not None:
                 file.parent.mkdir(parents=True, exist_ok=True)
@@ -194,6 +200,7 @@ def main() -> None:
         ("trials", 30),
         ("test", 100_000),
         ("sample", TuningConfig().rows),
+        ("rounds", LEARNER.n_estimators),
     ):
         parser.add_argument(f"--{name}", type=int, default=value)
     parser.add_argument("--keep", type=Path, help="folder in which each method's result is kept, to be found again")
@@ -201,10 +208,12 @@ def main() -> None:
     data = make(given.rows, given.features, given.categories, given.test)
     sizes = {name: value for name, value in vars(given).items() if name != "keep"}
     keep = None if given.keep is None else given.keep / "-".join(str(value) for value in sizes.values())
-    text, said = report(*compare(data, given.trials, given.sample, keep=keep))
+    learner = LEARNER.model_copy(update={"n_estimators": given.rounds})
+    text, said = report(*compare(data, given.trials, given.sample, learner=learner, keep=keep))
     about = (
         f"{given.rows:,} rows x {given.features} features, {given.categories} of them categories; "
-        f"{given.trials} trials, ours on a sample of {min(given.sample, given.rows * 4 // 5):,}; "
+        f"{given.trials} trials of at most {given.rounds} trees, ours on a sample of "
+        f"{min(given.sample, given.rows * 4 // 5):,}; "
         f"{given.test:,} test rows, {data.test[1].mean():.1%} positives."
     )
     print(about, text, said, sep="\n")
