@@ -24,7 +24,7 @@ from ..training.computed import draw_up
 from ..training.experiment import Trained, train
 from ..training.record import record
 from ..training.several import train_several
-from ..training.story import as_good_words
+from ..training.story import as_good_words, worth_in_words
 from .console import Console
 
 REPORTS, EXPORTS = "reports", "exports"
@@ -59,6 +59,8 @@ def _task(data: Dataset, name: str, console: Console, trials: int | None, second
     with console.step(f"{name}: train"):
         trained = train(data, name, trials=trials, seconds=seconds, say=console.say)
     for sentence in as_good_words(trained.judgement, trained.fitted.rules):
+        console.note(sentence)
+    for sentence in worth_in_words(task, trained.judgement):
         console.note(sentence)
     console.note(_standing(trained))
     with console.step(f"{name}: explain"):
@@ -186,6 +188,7 @@ def judged(trained: Trained) -> dict[str, Any]:
             if math.isfinite(value.low) and math.isfinite(value.high)
         },
         "calibration_band": judgement.band.as_dict(),
+        "worth_words": list(worth_in_words(trained.material.task, judgement)),
         "simpler_as_good": as_good_words(judgement, trained.fitted.rules),
         "dropped_features": trained.fitted.diet.dropped,
         "alarms": [alarm.as_dict() for alarm in trained.alarms],

@@ -26,6 +26,7 @@ def model_card(review: Review) -> str:
         _section("Data", [_windows(review)]),
         _section("Quality against the rule", _quality(review)),
         _section("Calibration", [_text(review.calibration_words)]),
+        _section("Money", [_text(text) for text in review.worth_words]),
         _section("Stability over time", [_text(picture.alt) for picture in review.stability]),
         _section("What drives it", [_drivers(review)]),
         _section("Where it is weak", _limits(review)),

@@ -259,7 +259,8 @@ class Provenance:
 class Review:
     """Everything that the review page and the model card show. Texts are plain English sentences.
 
-    `reason_groups` names the columns of `reason_cohorts`, `error_words` says what tells errors from hits.
+    `reason_groups` names the columns of `reason_cohorts`, `error_words` says what tells errors from hits,
+    `worth_words` what the money shows.
     `knots` is the calibrator as a table of (raw score, probability), rising in both, 2 to 200 points: with it the
     page writes percentages beside raw scores. `rule` is the rule in a few words that fit into brackets, `scored` the
     number of all who were scored, `scored_per` what a customer has several scores for ("offer"; empty: one score each),
@@ -283,6 +284,7 @@ class Review:
     measures: tuple[Measure, ...] = ()
     calibration: tuple[CalibrationBin, ...] = ()
     calibration_words: str = ""
+    worth_words: tuple[str, ...] = ()
     pictures: tuple[Picture, ...] = ()
     drivers: tuple[Driver, ...] = ()
     driver_pictures: tuple[Picture, ...] = ()

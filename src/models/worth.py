@@ -39,11 +39,15 @@ _TINY = 1e-9
 
 @dataclass(frozen=True)
 class Foretold:
-    """Expected worth of n rows with an interval, (n,) each, in the currency of the data."""
+    """Expected worth of n rows with an interval, (n,) each, in the currency of the data.
+
+    `nothing` is the share of rows of a like expectation of which nothing came.
+    """
 
     expected: Floats
     low: Floats
     high: Floats
+    nothing: Floats
 
     def columns(self) -> dict[str, pa.Array]:
         """The columns of the scores file."""
@@ -59,7 +63,7 @@ class AmountScale:
     """From p m to the expected worth and its interval; make it by `AmountScale.fit`.
 
     `slope` a and `intercept` b as above; `at` (k,) are rising expectations, `low` and `high` (k,) the quantiles of what
-    came of rows around each.
+    came of rows around each, and `nothing` (k,) the share of those of which nothing came.
     """
 
     slope: float
@@ -67,6 +71,7 @@ class AmountScale:
     at: tuple[float, ...]
     low: tuple[float, ...]
     high: tuple[float, ...]
+    nothing: tuple[float, ...]
 
     @classmethod
     def fit(cls, product: Floats, worth: Floats) -> AmountScale:
@@ -97,7 +102,9 @@ class AmountScale:
     def apply(self, product: Floats) -> Foretold:
         """Expected worth with its interval of rows with p m (n,)."""
         expected = np.exp(self.slope * np.log(np.maximum(product, _TINY)) + self.intercept)
-        return Foretold(expected, np.interp(expected, self.at, self.low), np.interp(expected, self.at, self.high))
+        return Foretold(
+            expected, *(np.interp(expected, self.at, knots) for knots in (self.low, self.high, self.nothing))
+        )
 
 
 class WorthModel:
@@ -204,8 +211,8 @@ def _predict(booster: lgb.Booster, encoder: Encoder, table: pa.Table, threads: i
     return given
 
 
-def _bands(expected: Floats, came: Floats) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
-    """Quantiles of what came in bins of equal size by expectation, rising in it: (at, low, high), (k,) each.
+def _bands(expected: Floats, came: Floats) -> tuple[tuple[float, ...], ...]:
+    """Quantiles of what came in bins of equal size by expectation, rising in it: (at, low, high, nothing), (k,) each.
 
     Rows of equal expectation stay in one bin.
     """
@@ -216,7 +223,8 @@ def _bands(expected: Floats, came: Floats) -> tuple[tuple[float, ...], tuple[flo
     chosen = [bin_of == number for number in np.unique(bin_of)]
     ends = np.array([_ends(came[rows]) for rows in chosen])
     low, high = np.maximum.accumulate(ends, axis=0).T.tolist()
-    return tuple(float(expected[rows].mean()) for rows in chosen), tuple(low), tuple(high)
+    at = tuple(float(expected[rows].mean()) for rows in chosen)
+    return at, tuple(low), tuple(high), tuple(float(np.mean(came[rows] == 0)) for rows in chosen)
 
 
 def _ends(came: Floats) -> Floats:
@@ -227,7 +235,7 @@ def _ends(came: Floats) -> Floats:
 
 
 def _scale_of(content: Mapping[str, Any]) -> AmountScale:
-    at, low, high = (tuple(float(value) for value in content[name]) for name in ("at", "low", "high"))
-    if not len(at) == len(low) == len(high) > 0:
+    knots = [tuple(float(value) for value in content[name]) for name in ("at", "low", "high", "nothing")]
+    if not 0 < len(knots[0]) == min(map(len, knots)) == max(map(len, knots)):
         raise ValueError("the interval's knots differ in number")
-    return AmountScale(float(content["slope"]), float(content["intercept"]), at, low, high)
+    return AmountScale(float(content["slope"]), float(content["intercept"]), *knots)

@@ -120,6 +120,9 @@ def outputs(task: Task, snapshot: pa.Table, probability: Floats) -> dict[str, pa
         if output.words:
             words = dict(output.words)
             found[output.name] = pa.array([words.get(value) for value in values.tolist()], pa.string())
+        elif output.known:
+            taken_off = numbers(snapshot, output.less) if output.less in snapshot.column_names else 0.0
+            found[output.name] = pa.array(values - taken_off, pa.float64(), from_pandas=True)
         else:
             found[output.name] = pa.array(values * probability, pa.float64(), from_pandas=True)
     return found

@@ -26,12 +26,15 @@ class RuleOfThumb:
 class Output:
     """A column that stands beside the score in the scores file, from a feature column where the data have it.
 
-    `words` gives a word for each of the feature's values; without them the output is the feature times the probability.
+    `words` gives a word for each of the feature's values; without them the output is the feature times the probability,
+    or, with `known`, the feature itself, less that of the column `less` where the data have it.
     """
 
     name: str
     column: str
     words: tuple[tuple[float, str], ...] = ()
+    known: bool = False
+    less: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,11 +42,12 @@ class AmountRule:
     """How a company would foretell money without a model, by feature columns.
 
     `pace`: an amount so far (first column) over the days it took (second column, or `days`), times the horizon.
-    `product`: two columns multiplied, such as expected visits by the worth of one.
+    `buy_till_you_die`: visits to be expected of his frequency, recency and age, times the worth to be expected of one;
+    columns are his visits so far, the days since the last and since the first, and the amount so far.
     """
 
     name: str
-    kind: Literal["pace", "product"]
+    kind: Literal["pace", "buy_till_you_die"]
     columns: tuple[str, ...]
     words: str
     days: int | None = None

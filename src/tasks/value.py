@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from ..config import ValueConfig
 from ..language.declarations import Count, Population, Requirement, Seen, Sum, Worth
-from .base import AmountRule, RuleOfThumb, Task, Wording
+from .base import AmountRule, Output, RuleOfThumb, Task, Wording
 
 CUSTOMER = ("customer_id",)
 
 
 def value(config: ValueConfig) -> Task:
-    """Population: everybody who ever bought. Target: a purchase within the horizon; worth: what it brings."""
+    """Population: everybody who ever bought. Target: a purchase within the horizon; worth: what it brings.
+
+    What he could be worth is the expected worth of the scores; beside it stand `current_value`, what he brought in the
+    last 365 days less what serving him cost, and `reference_value`, what is to be expected of those whom he will bring.
+    """
     money = "margin" if config.worth_of == "margin" else "spend"
     return Task(
         name="value",
@@ -21,7 +25,7 @@ def value(config: ValueConfig) -> Task:
         population=Population(Seen("transactions", CUSTOMER)),
         target=Requirement("transactions", CUSTOMER, Count(ahead=config.horizon) > 0),
         horizon=config.horizon,
-        blocks=("spending", "rhythm", "breadth", "contacts", "service", "profile"),
+        blocks=("spending", "rhythm", "breadth", "contacts", "service", "references", "profile"),
         primary_metric="worth_rmse",
         rules=(
             RuleOfThumb("column", ("days_since_visit",), "who was here last comes first", -1),
@@ -29,8 +33,18 @@ def value(config: ValueConfig) -> Task:
         ),
         worth=Worth("transactions", CUSTOMER, Sum(column=config.worth_of, ahead=config.horizon)),
         worth_rules=(
+            AmountRule(
+                "bg_nbd_gamma_gamma",
+                "buy_till_you_die",
+                ("visits_life", "days_since_visit", "days_known", f"{money}_life"),
+                "visits expected by his rhythm, times the worth expected of one",
+            ),
             AmountRule("average", "pace", (f"{money}_life", "days_known"), "his average so far, carried on"),
             AmountRule("last_year", "pace", (f"{money}_365d",), "what he brought in a year, carried on", days=365),
+        ),
+        outputs=(
+            Output("current_value", f"{money}_365d", known=True, less="service_cost_365d"),
+            Output("reference_value", f"reference_{money}", known=True),
         ),
         wording=Wording(
             entity="customer",

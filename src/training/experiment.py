@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,7 @@ from ..features.own import checksums
 from ..models.bundle import save_bundle
 from ..models.classifier import BoostedClassifier
 from ..models.encoding import numbers
+from ..models.worth import Foretold
 from ..registry.lookup import Resolved
 from ..registry.tracking import CONFIG_FILE, Run, start_run
 from ..registry.versions import aliases, register
@@ -36,6 +37,7 @@ from .worth import WorthScores, rule_amounts, rules_at_hand, worth_of
 Say = Callable[[str], None]
 EXPLAINED_ROWS = 10_000
 GRADED = "grade.json"
+AMOUNT = ":amount"  # behind the name of a rule: what it foretells in money
 MARGIN = "category_item_margin"  # what an offer that is taken earns, where margins are known
 
 
@@ -127,7 +129,7 @@ def _test(material: Material, fitted: Fitted) -> tuple[pa.Table, pa.Table]:
         if fitted.worth is not None:
             scores |= vars(fitted.worth.foretell(rows, scores["score"]))
             at_hand = rules_at_hand(material.task, rows.column_names)
-            scores |= {f"{name}:amount": of for name, of in rule_amounts(material.task, at_hand, rows).items()}
+            scores |= {f"{name}{AMOUNT}": of for name, of in rule_amounts(material.task, at_hand, rows).items()}
         return scores
 
     return material.scored("test", score, keep=EXPLAINED_ROWS)
@@ -153,10 +155,12 @@ def _judge(
 
 
 def _worth_scores(tested: pa.Table, true: Floats | None) -> WorthScores:
-    rules = [name.removesuffix(":amount") for name in tested.column_names if name.endswith(":amount")]
-    expected, low, high = (tested[name].to_numpy() for name in ("expected", "low", "high"))
-    amounts = {name: tested[f"{name}:amount"].to_numpy() for name in rules}
-    return WorthScores(worth_of(tested), expected, low, high, amounts, true)
+    """What came beside what was foretold; a rule that could not be fitted at some cutoff is none."""
+    amounts = [name for name in tested.column_names if name.endswith(AMOUNT)]
+    rules = {name.removesuffix(AMOUNT): tested[name].to_numpy() for name in amounts}
+    known = {name: amount for name, amount in rules.items() if np.isfinite(amount).all()}
+    foretold = Foretold(*(tested[part.name].to_numpy() for part in fields(Foretold)))
+    return WorthScores(worth_of(tested), foretold, known, true)
 
 
 def _leave_one_out(material: Material, fitted: Fitted, tested: pa.Table) -> dict[str, float]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from .evaluate import CalibrationBand, Comparison, Grade, Interval, bootstrap, c
 from .material import Floats, target_of
 from .metrics import metric_named
 from .metrics.counts import encode
-from .worth import CEILING, WorthScores
+from .worth import CEILING, Concentration, WorthScores
 
 BINARY = (
     "roc_auc",
@@ -40,8 +40,9 @@ CALIBRATED_ECE = 0.02  # an error of two points counts as calibrated, whatever c
 class Judgement:
     """How good a model is: `comparison` holds the model first, then each rule by name; `rule` is the one to beat.
 
-    A task with a worth has a second comparison, of amounts, with a rule to beat of its own, and `coverage`, the share
-    of rows of which what came lies in its interval.
+    A task with a worth has a second comparison, of amounts, with a rule to beat of its own, and `coverage`, how
+    many of the rows lie in their intervals (`WorthScores.coverage`), and
+    `concentration`, how much of the money a few customers make.
     Where the truth is known, the score named CEILING stands among them.
     """
 
@@ -52,7 +53,8 @@ class Judgement:
     calibrated: bool
     worth: Comparison | None = None
     worth_rule: str = ""
-    coverage: float | None = None
+    coverage: Mapping[str, float] = field(default_factory=dict)
+    concentration: Concentration | None = None
 
     @property
     def ceiling(self) -> float | None:
@@ -108,18 +110,23 @@ class Judgement:
             for score, values in comparison.estimates.items():
                 prefixes = [""] if score == "model" else [f"{score}.", *(["baseline."] if score == rule else [])]
                 found |= {f"{p}test.{m}": i.estimate for m, i in values.items() for p in prefixes}
-        if self.coverage is not None:
-            found["test.worth_coverage_80pct"] = self.coverage
+        found |= {f"test.{name}": value for name, value in self.coverage.items()}
+        found |= {} if self.concentration is None else self.concentration.metrics()
         return {name: value for name, value in found.items() if np.isfinite(value)}
 
     def intervals(self) -> dict[str, Interval]:
-        """95 % intervals: test.* (the model), baseline.test.* (the rule), ceiling.test.*, gain.test.* (paired)."""
+        """95 % intervals: test.* (the model), baseline.test.* (the rule), ceiling.test.*, gain.test.* (paired).
+
+        Of money also gain.<rule>.test.*, the paired gain over each rule.
+        """
         found: dict[str, Interval] = {}
         for comparison, beaten in self._comparisons():
             model, rule = comparison.estimates["model"], comparison.estimates[beaten]
             named = [("test", model), ("baseline.test", rule), ("gain.test", comparison.gains[beaten])]
             if CEILING in comparison.estimates:
                 named.append(("ceiling.test", comparison.estimates[CEILING]))
+            if comparison is self.worth:
+                named += [(f"gain.{name}.test", gains) for name, gains in comparison.gains.items() if name != CEILING]
             found |= {f"{prefix}.{metric}": value for prefix, values in named for metric, value in values.items()}
         return found
 
@@ -182,8 +189,9 @@ def judge(
         calibrated=calibrated,
         stable=stable,
     )
-    coverage = None if worth is None else worth.coverage
-    return Judgement(comparison, chosen, letter, band, calibrated, money, of_money, coverage)
+    coverage = {} if worth is None else worth.coverage()
+    few = None if worth is None else Concentration.of(worth)
+    return Judgement(comparison, chosen, letter, band, calibrated, money, of_money, coverage, few)
 
 
 def _best_rule(money: Comparison) -> str:

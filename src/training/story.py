@@ -75,6 +75,7 @@ def tell(trained: Trained) -> Review:
         measures=_measures(task, judgement),
         calibration=bins,
         calibration_words=calibration_words,
+        worth_words=worth_in_words(task, judgement),
         pictures=illustrations.quality_pictures(target, probability, rule, subject),
         drivers=drivers,
         driver_pictures=(
@@ -160,6 +161,18 @@ def _measures(task: Task, judgement: Judgement) -> tuple[Measure, ...]:
             )
         )
     return tuple(measures)
+
+
+def worth_in_words(task: Task, judgement: Judgement) -> tuple[str, ...]:
+    """What the money shows, in sentences: how it is spread over customers, and how well its intervals hold."""
+    texts = [] if judgement.concentration is None else [judgement.concentration.words(task.horizon)]
+    covered, reach = (judgement.coverage.get(name) for name in ("worth_coverage_80pct", "worth_interval_above_zero"))
+    if covered is not None and reach is not None:
+        zero = (
+            "" if reach == 1 else f" For {1 - reach:.0%} nothing is so likely that the interval is from zero to zero."
+        )
+        texts.append(f"The intervals are to hold 80 % of what comes, and held {covered:.1%}.{zero}")
+    return tuple(texts)
 
 
 def _finite(value: float) -> float | None:

@@ -24,7 +24,7 @@ Floats = npt.NDArray[np.float64]
 AHEAD = 30
 MOST_HISTORIES = 5_000
 _ITERATIONS = 500
-_HISTORY = Group(
+HISTORY = Group(
     "transactions",
     ("customer_id",),
     (
@@ -38,15 +38,15 @@ _HISTORY = Group(
 def still_a_customer(visible: Visible, spine: pa.Table) -> list[Floats]:
     """P(alive) and the visits expected in the next 30 days; missing where no rhythm can be fitted."""
     nothing = np.full(spine.num_rows, np.nan)
-    parameters = visible.everywhere(count_histories, _fitted)
+    parameters = visible.everywhere(count_histories, rhythm_of_all)
     if parameters is None:
         return [nothing, nothing]
     customers = spine["customer_id"].combine_chunks().dictionary_encode()
-    histories = visible.measure(_HISTORY)
+    histories = visible.measure(HISTORY)
     histories = histories.filter(pc.is_in(histories["customer_id"], customers.dictionary))  # others are not asked for
     if histories.num_rows == 0:
         return [nothing, nothing]
-    x, last, age = _histories(histories)
+    x, last, age = as_histories(histories)
     scores = [bg_nbd.alive(parameters, x, last, age), bg_nbd.expected(parameters, x, last, age, float(AHEAD))]
     row = index(customers.dictionary, histories["customer_id"].combine_chunks())[customers.indices.to_numpy()]
     return [np.where(row >= 0, score[row], np.nan) for score in scores]
@@ -54,12 +54,12 @@ def still_a_customer(visible: Visible, spine: pa.Table) -> list[Floats]:
 
 def count_histories(visible: Visible) -> pa.Table:
     """Customers by repeat visits, days from first to last visit, and days since the first; `n` (int64)."""
-    x, last, age = (values.astype(np.int64) for values in _histories(visible.measure(_HISTORY), whole_days=True))
+    x, last, age = (values.astype(np.int64) for values in as_histories(visible.measure(HISTORY), whole_days=True))
     counted = pa.table({"x": x, "last": last, "age": age}).group_by(["x", "last", "age"]).aggregate([([], "count_all")])
     return counted.select(["x", "last", "age", "count_all"]).rename_columns(["x", "last", "age", "n"])
 
 
-def _histories(measured: pa.Table, *, whole_days: bool = False) -> tuple[Floats, Floats, Floats]:
+def as_histories(measured: pa.Table, *, whole_days: bool = False) -> tuple[Floats, Floats, Floats]:
     """Repeat visits x, days from the first to the last visit, and from the first to the cutoff, (n,) each.
 
     Visits at one and the same time are one; a relationship is at least a day (or a moment) old.
@@ -73,7 +73,7 @@ def _histories(measured: pa.Table, *, whole_days: bool = False) -> tuple[Floats,
     return np.maximum(x, 0.0), np.where(x > 0, last, 0.0), np.maximum(age, least)
 
 
-def _fitted(counted: pa.Table) -> Floats | None:
+def rhythm_of_all(counted: pa.Table) -> Floats | None:
     """r, alpha, a, b in days; None where the likelihood has no maximum (nobody came twice, say)."""
     counted = counted.sort_by([(name, "ascending") for name in ("x", "last", "age")])
     counted = counted.take(pa.array(np.arange(0, counted.num_rows, -(-counted.num_rows // MOST_HISTORIES) or 1)))
