@@ -12,6 +12,7 @@ from ..features.own import check_same
 from ..features.stream import SnapshotStream
 from ..models.bundle import Bundle
 from ..tasks.base import Task
+from .best_offer import BestOffers
 from .comparable import growing, plans_in_sight
 from .findings import Finding
 from .guards import check_features
@@ -37,6 +38,7 @@ class Population:
         check_same(data.config, bundle.metadata.get("own_features", {}), task.name)
         never = Never(data, task.entity)
         self.left_out = LeftOut.of(data, job)
+        self.best_offers = BestOffers.of(data, task, job)
         self.stream = SnapshotStream(data, task, blocks=trained.get("blocks"), learned=learned, allowed=never.allowed)
         plan = self.stream.plan
         windows = bundle.metadata.get("windows", {})
@@ -67,7 +69,11 @@ class Population:
         for piece in self.pieces(bucket):
             rows, raw = scorer.rows(piece, self.job, scored_at)
             counts, counted = count_rows(empty, piece, raw)
-            yield self.left_out.beside(rows), Tally(counted, counts)
+            yield self.beside(rows), Tally(counted, counts)
+
+    def beside(self, rows: pa.Table) -> pa.Table:
+        """Rows of the scores file with what a win-back list says of them beside."""
+        return self.left_out.beside(self.best_offers.beside(rows))
 
     def pieces(self, bucket: int) -> Iterator[pa.Table]:
         """The rows of a bucket with their features."""

@@ -64,7 +64,7 @@ class SparkPopulation(Population):
                 tally.add(part["counts"], part["rows"])
             keys = [name for name in ("entity_id", "rank", *self.task.keys[1:]) if name in columns]
             rows = found.select(columns).sort_by([(name, "ascending") for name in keys])
-            yield self.left_out.beside(rows.cast(nobody.schema)), tally
+            yield self.beside(rows.cast(nobody.schema)), tally
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +14,7 @@ from .evaluate import CalibrationBand, Comparison, Grade, Interval, bootstrap, c
 from .material import Floats, target_of
 from .metrics import metric_named
 from .metrics.counts import encode
-from .worth import CEILING, Concentration, WorthScores
+from .worth import CAPTURE, CEILING, Concentration, WorthScores
 
 BINARY = (
     "roc_auc",
@@ -42,7 +42,8 @@ class Judgement:
 
     A task with a worth has a second comparison, of amounts, with a rule to beat of its own, and `coverage`, how
     many of the rows lie in their intervals (`WorthScores.coverage`), and
-    `concentration`, how much of the money a few customers make.
+    `concentration`, how much of the money a few customers make, and `lists`, how much the top of lists by the rules'
+    own ranking makes of it.
     Where the truth is known, the score named CEILING stands among them.
     """
 
@@ -55,6 +56,7 @@ class Judgement:
     worth_rule: str = ""
     coverage: Mapping[str, float] = field(default_factory=dict)
     concentration: Concentration | None = None
+    lists: Comparison | None = None
 
     @property
     def ceiling(self) -> float | None:
@@ -112,6 +114,7 @@ class Judgement:
                 found |= {f"{p}test.{m}": i.estimate for m, i in values.items() for p in prefixes}
         found |= {f"test.{name}": value for name, value in self.coverage.items()}
         found |= {} if self.concentration is None else self.concentration.metrics()
+        found |= {f"{name}.test.{CAPTURE}": one[CAPTURE].estimate for name, one in self._lists("estimates").items()}
         return {name: value for name, value in found.items() if np.isfinite(value)}
 
     def intervals(self) -> dict[str, Interval]:
@@ -128,7 +131,12 @@ class Judgement:
             if comparison is self.worth:
                 named += [(f"gain.{name}.test", gains) for name, gains in comparison.gains.items() if name != CEILING]
             found |= {f"{prefix}.{metric}": value for prefix, values in named for metric, value in values.items()}
-        return found
+        return found | {f"gain.{name}.test.{CAPTURE}": one[CAPTURE] for name, one in self._lists("gains").items()}
+
+    def _lists(self, what: Literal["estimates", "gains"]) -> dict[str, dict[str, Interval]]:
+        """Estimates or gains of the rules' lists by rule."""
+        found = {} if self.lists is None else getattr(self.lists, what)
+        return {name: one for name, one in found.items() if name != "model"}
 
     def _comparisons(self) -> list[tuple[Comparison, str]]:
         return [(self.comparison, self.rule), *([(self.worth, self.worth_rule)] if self.worth is not None else [])]
@@ -191,7 +199,9 @@ def judge(
     )
     coverage = {} if worth is None else worth.coverage()
     few = None if worth is None else Concentration.of(worth)
-    return Judgement(comparison, chosen, letter, band, calibrated, money, of_money, coverage, few)
+    ranks = {name: pair[0] for name, pair in rules.items() if name != "prior"}
+    lists = None if worth is None else worth.lists(ranks, entity, replicates=replicates, seed=seed)
+    return Judgement(comparison, chosen, letter, band, calibrated, money, of_money, coverage, few, lists)
 
 
 def _best_rule(money: Comparison) -> str:

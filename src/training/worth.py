@@ -21,7 +21,8 @@ from .metrics.concentration import capture
 
 CEILING = "ceiling"  # the name of the truth among what is judged
 LAST_YEAR = "last_year"  # the rule whose amounts are those of the last 365 days, to scale
-METRICS = ("worth_rmse", "worth_mae", "worth_bias", "worth_capture_at_20pct")
+CAPTURE = "worth_capture_at_20pct"
+METRICS = ("worth_rmse", "worth_mae", "worth_bias", CAPTURE)
 
 
 def fit_worth(
@@ -112,6 +113,13 @@ class WorthScores:
         if self.true is not None:
             scores[CEILING] = self.true
         return bootstrap(METRICS, self.came, scores, entities, replicates=replicates, seed=seed)
+
+    def lists(
+        self, ranks: Mapping[str, Floats], entities: pa.ChunkedArray, *, replicates: int, seed: int
+    ) -> Comparison:
+        """What came of the top 20 % of lists: by the expected worth, by the rules' own ranking scores, (n,) by name."""
+        scores = {"model": self.foretold.expected, **ranks}
+        return bootstrap((CAPTURE,), self.came, scores, entities, replicates=replicates, seed=seed)
 
 
 @dataclass(frozen=True)
