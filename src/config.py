@@ -243,6 +243,25 @@ class ConversionConfig(TaskConfig):
     horizon: PositiveInt = Field(90, description="days; for prospects only: a campaign brings its own end")
 
 
+class StagesConfig(TaskConfig):
+    """Prospects on their way to becoming customers: how far will each come within the horizon?
+
+    `order` names the stages of the table `stages` from first to last, `converted` the one that makes a customer.
+    """
+
+    horizon: PositiveInt = 90
+    order: tuple[str, ...] = Field(("target", "lead", "opportunity", "contract", "user"), min_length=3)
+    converted: str = "contract"
+
+    @model_validator(mode="after")
+    def _on_the_way(self) -> StagesConfig:
+        if self.converted not in self.order[1:]:
+            raise ValueError(f"converted ('{self.converted}') must be one of the stages after the first: {self.order}")
+        if len(set(self.order)) < len(self.order):
+            raise ValueError(f"order names a stage twice: {self.order}")
+        return self
+
+
 class NextOfferConfig(TaskConfig):
     """Customers x product categories: what will a customer buy that he has not bought lately?"""
 
@@ -330,6 +349,7 @@ class TasksConfig(Frozen):
 
     churn: ChurnConfig | None = None
     conversion: ConversionConfig | None = None
+    stages: StagesConfig | None = None
     next_offer: NextOfferConfig | None = None
     value: ValueConfig | None = None
     defection: DefectionConfig | None = None

@@ -70,6 +70,8 @@ class Scorer:
         columns["percentile"] = pa.nulls(n, pa.float64()) if known is None else pa.array(percentiles(raw, known))
         columns |= outputs(self.task, snapshot, probability)
         columns |= self.bundle.model.outputs(snapshot)
+        if self.task.ordered:
+            columns |= reach(self.task, columns)
         if self.bundle.worth is not None:
             columns |= self.bundle.worth.foretell(snapshot, probability).columns()
         columns |= reasons.columns(self.writer.write_batch(snapshot, reasons.feature))
@@ -125,6 +127,21 @@ def outputs(task: Task, snapshot: pa.Table, probability: Floats) -> dict[str, pa
             found[output.name] = pa.array(values - taken_off, pa.float64(), from_pandas=True)
         else:
             found[output.name] = pa.array(values * probability, pa.float64(), from_pandas=True)
+    return found
+
+
+def reach(task: Task, columns: Mapping[str, pa.Array | pa.ChunkedArray]) -> dict[str, pa.Array]:
+    """`reach_<stage>`, the probability (n,) of entering each stage or a later one, of those of the furthest stage.
+
+    Without the last outcome, which is to come no further.
+    """
+    found: dict[str, pa.Array] = {}
+    total: Floats | float = 0.0
+    for outcome in task.outcomes[:-1]:
+        own = columns.get(f"probability_{outcome.name}")
+        total = total if own is None else total + np.asarray(own.to_numpy(), np.float64)
+        if own is not None:
+            found[f"reach_{outcome.name}"] = pa.array(np.minimum(total, 1.0))
     return found
 
 

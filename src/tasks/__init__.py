@@ -12,6 +12,7 @@ from ..config import (
     LoyaltyConfig,
     NextOfferConfig,
     SegmentsConfig,
+    StagesConfig,
     TaskConfig,
     ValueConfig,
     WinbackConfig,
@@ -24,6 +25,7 @@ from .defection import defection
 from .loyalty import loyalty
 from .next_offer import next_offer
 from .segments import segments
+from .stages import stages
 from .value import value
 from .winback import winback
 
@@ -37,6 +39,8 @@ def declare(name: str, config: TaskConfig) -> Task:
             return churn(config)
         case ConversionConfig():
             return conversion(config)
+        case StagesConfig():
+            return stages(config)
         case NextOfferConfig():
             return next_offer(config)
         case LoyaltyConfig():

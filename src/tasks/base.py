@@ -99,7 +99,8 @@ class Task:
     put out, and `rank_by` by which of the `outputs` (default: the score). Negatives are sampled to `negative_share` in
     training, never in evaluation. `worth` is the money that comes of a row within the target's time: a task that has
     one foretells it beside the probability, and is held against `worth_rules`. With `outcomes` the question is which of
-    several things comes about, and the target says that one of them does. A task without a target is not trained: its
+    several things comes about, and the target says that one of them does; `ordered`: the first of them is the furthest
+    on one way, the last to come no further. A task without a target is not trained: its
     `traits` make a scorecard, or its `behaviour` (features) makes groups.
     """
 
@@ -124,6 +125,7 @@ class Task:
     worth_rules: tuple[AmountRule, ...] = ()
     traits: tuple[Trait, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
+    ordered: bool = False
     behaviour: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:

@@ -1,6 +1,7 @@
-"""Training of a task with several outcomes, such as the causes of leaving: who answered trains it and judges it.
+"""Training of a task with several outcomes, such as the causes of leaving or the stages on the way to a contract.
 
-Rows are those of the population for which one of the outcomes came about within the horizon; the rest is foretold only.
+Rows are those of the population for which one of the outcomes came about within the horizon (who answered trains and
+judges the causes of leaving); the rest is foretold only. Where outcomes are ordered, every step is judged, too.
 Each outcome's trees get as many rounds as a held-out fifth of the entities bears; the probabilities are scaled on
 out-of-fold scores (`models.one_of_several`). The model is held against the prior (the shares in training), and against
 the truth where the data come from a simulated world.
@@ -12,13 +13,14 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ..config import DefectionConfig, LearnerConfig
+from ..config import ConversionConfig, DefectionConfig, LearnerConfig, StagesConfig
 from ..data.dataset import Dataset
 from ..errors import DataError
 from ..features.groups import check_groups
@@ -30,11 +32,17 @@ from ..models.classifier import BoostedClassifier, out_of_fold_scores
 from ..models.one_of_several import OneOfSeveral, Scaling
 from ..registry.lookup import Resolved
 from ..registry.tracking import Run, start_run
-from ..registry.versions import register
-from .ceiling import open_truth
+from ..registry.versions import aliases, load, register
+from ..tasks import declare
+from .ceiling import open_truth, true_probability
 from .diet import diet
+from .ladder import Ladder, agreement, reaches
 from .material import FEWEST_POSITIVES, Floats, Material
-from .severally import SeveralJudged, judge_several
+from .metrics.ranking import roc_auc
+from .severally import SeveralJudged, draws_of, judge_several
+
+if TYPE_CHECKING:
+    from ..data.world.truth import Truth
 
 Say = Callable[[str], None]
 Ints = npt.NDArray[np.int64]
@@ -58,7 +66,7 @@ def train_several(data: Dataset, name: str, *, seed: int | None = None, say: Say
     DataError where too few answered, or all named one outcome.
     """
     config = data.config.task(name)
-    assert isinstance(config, DefectionConfig)
+    assert isinstance(config, DefectionConfig | StagesConfig)
     seed = data.config.seed if seed is None else seed
     with start_run(data.config, name, fingerprint=data.fingerprint) as run:
         say("building the training rows")
@@ -70,22 +78,77 @@ def train_several(data: Dataset, name: str, *, seed: int | None = None, say: Say
         run.log_dict(data.config.resolved(), "config.yaml")
         training, label = _answered(material, "train", labels, classes)
         kept = diet(training, material.snapshots.columns).kept
-        say(f"fitting {len(classes)} causes to {len(label):,} answers")
+        say(f"fitting {len(classes)} outcomes to {len(label):,} rows")
         model = _fit(material, config, kept, training, label, [material.task.outcomes[c].name for c in classes])
         say("judging it on the test window")
         tested, came = _answered(material, "test", labels, classes)
         truth = open_truth(data.config)
-        true = None if truth is None else _true_probability(truth.causes, tested, model.classes)
+        of_causes = truth is not None and isinstance(config, DefectionConfig)
+        true = _true_probability(truth.causes, tested, model.classes) if truth is not None and of_causes else None
         prior = np.bincount(label, minlength=len(classes)) / len(label)
         judged = judge_several(
             model, tested, came, prior, true, entity=material.task.entity, replicates=config.bootstrap, seed=seed
         )
+        if isinstance(config, StagesConfig):
+            judged = _with_steps(judged, material, config, model, tested, came, truth)
         run.log_metrics(judged.metrics)
         run.log_dict(judged.as_dict(), "judgement.json")
         say("registering")
         registered = _register(material, model, run, judged.letter, model.raw_score(training))
     counts = np.bincount(label, minlength=len(classes)).tolist()
     return TrainedSeveral(material, model, judged, dict(zip(model.classes, counts, strict=True)), registered, run.id)
+
+
+# ------------------------------------------------------------------------------------------- steps on a way
+def _with_steps(
+    judged: SeveralJudged,
+    material: Material,
+    config: StagesConfig,
+    model: OneOfSeveral,
+    tested: pa.Table,
+    came: Ints,
+    truth: Truth | None,
+) -> SeveralJudged:
+    """The judgement with that of each step, and of their product beside a model of conversion and beside the truth."""
+    names, order = model.classes, list(config.order)
+    probability = dict(zip(names, model.probabilities(tested).T, strict=True))
+    reach = reaches(names, probability)
+    known = [name for name in order if name in names]
+    stages = [order[0], *known]
+    now = tested["prospect_stage"].to_pylist()
+    ladder = Ladder(
+        stages=stages,
+        now=np.array([stages.index(one) if one in stages else 0 for one in now], np.int64),
+        came=np.array([stages.index(names[c]) if names[c] in stages else -1 for c in came.tolist()], np.int64),
+        reach=np.column_stack([np.ones(len(came)), *(reach[name] for name in known)]),
+    )
+    draws = draws_of(tested[material.task.entity], material.config.bootstrap, material.seed)
+    metrics, intervals = ladder.metrics(), ladder.intervals(draws)
+    if config.converted in stages:
+        found, spread = agreement(ladder, config.converted, draws, _direct(material, tested))
+        metrics, intervals = metrics | found, intervals | spread
+        if truth is not None:
+            whole = declare(
+                "conversion", ConversionConfig.model_validate({"of": "prospects", "horizon": config.horizon})
+            )
+            true = true_probability(truth, whole, tested)
+            assert true is not None
+            took = (ladder.came >= stages.index(config.converted)).astype(np.float64)
+            metrics[f"ceiling.test.reach_{config.converted}.roc_auc"] = roc_auc(took, true)
+    return replace(judged, metrics=judged.metrics | metrics, intervals=judged.intervals | intervals)
+
+
+def _direct(material: Material, rows: pa.Table) -> Floats | None:
+    """What the model of `conversion` in use says of the same rows (n,); None where there is none for them."""
+    config, other = material.data.config, material.data.config.tasks.conversion
+    if other is None or other.of != "prospects" or other.horizon != material.task.horizon:
+        return None
+    if "champion" not in aliases(config, "conversion"):
+        return None
+    bundle = load(config, "conversion")
+    if not {column.name for column in bundle.columns} <= set(rows.column_names):
+        return None
+    return np.asarray(bundle.predict(rows)["score"].to_numpy(), np.float64)
 
 
 # ------------------------------------------------------------------------------------------- who answered what
@@ -109,9 +172,11 @@ def _classes(material: Material, label: Ints) -> Sequence[int]:
     enough = [number for number, count in enumerate(counts.tolist()) if count >= FEWEST_POSITIVES]
     if len(enough) < 2:
         said = ", ".join(f"{name} {count}" for name, count in zip(names, counts.tolist(), strict=True))
+        ordered = material.task.ordered
         raise DataError(
-            f"{material.task.name}: not enough data to tell causes apart: two of them must be named by "
-            f"{FEWEST_POSITIVES} customers each in the training window, and there were: {said}"
+            f"{material.task.name}: not enough data to tell {'stages' if ordered else 'causes'} apart: two of them "
+            f"must be {'reached' if ordered else 'named'} by {FEWEST_POSITIVES} {material.task.wording.entity}s each "
+            f"in the training window, and there were: {said}"
         )
     return enough
 
@@ -124,14 +189,14 @@ def _answered(
     place = np.full(len(material.task.outcomes), -1, np.int64)
     place[list(classes)] = np.arange(len(classes))
     if not chosen.any():
-        raise DataError(f"{material.task.name}: nobody in the {window} window named a cause that training knows")
+        raise DataError(f"{material.task.name}: no outcome of the {window} window is one that training knows")
     return material.with_features(material.spines[window].filter(pa.array(chosen))), place[labels[window][chosen]]
 
 
 # ------------------------------------------------------------------------------------------- fitting
 def _fit(
     material: Material,
-    config: DefectionConfig,
+    config: DefectionConfig | StagesConfig,
     columns: Sequence[FeatureColumn],
     training: pa.Table,
     label: Ints,
@@ -152,7 +217,11 @@ def _fit(
         model = _model(material, learner, columns).fit(training, target)
         models.append(model)
         raw[:, number] = out_of_fold_scores(model, training, target, entities)
-    return OneOfSeveral(names, models, Scaling.fit(raw, label, wrong=config.wrong_answers))
+    return OneOfSeveral(
+        names,
+        models,
+        Scaling.fit(raw, label, wrong=config.wrong_answers if isinstance(config, DefectionConfig) else 0.0),
+    )
 
 
 def _model(material: Material, learner: LearnerConfig, columns: Sequence[FeatureColumn]) -> BoostedClassifier:

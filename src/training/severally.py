@@ -56,10 +56,7 @@ def judge_several(
     scores = {"test": probability, "baseline.test": np.tile(prior, (len(label), 1))}
     if true is not None:
         scores["ceiling.test"] = true
-    _, code = np.unique(rows[entity].to_numpy(zero_copy_only=False), return_inverse=True)
-    rng = np.random.default_rng(seed)
-    entities = int(code.max()) + 1
-    draws = [rng.multinomial(entities, np.full(entities, 1 / entities))[code] for _ in range(replicates)]
+    draws = draws_of(rows[entity], replicates, seed)
     metrics: dict[str, float] = {}
     intervals: dict[str, Interval] = {}
     for prefix, p in scores.items():
@@ -79,6 +76,14 @@ def judge_several(
     intervals[f"gain.test.{MACRO}"] = Interval(own.estimate - 0.5, own.low - 0.5, own.high - 0.5)
     letter, reason = _grade(own, metrics.get(f"ceiling.test.{MACRO}"))
     return SeveralJudged(letter, (reason,), _finite(metrics), intervals, len(label))
+
+
+def draws_of(entities: pa.ChunkedArray, replicates: int, seed: int) -> list[Ints]:
+    """How often each row (n,) is in each bootstrap draw of the entities."""
+    _, code = np.unique(entities.to_numpy(zero_copy_only=False), return_inverse=True)
+    rng = np.random.default_rng(seed)
+    number = int(code.max()) + 1
+    return [rng.multinomial(number, np.full(number, 1 / number))[code] for _ in range(replicates)]
 
 
 def macro_roc_auc(label: Ints, probability: Floats, weight: Ints | None = None) -> float:

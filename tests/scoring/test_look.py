@@ -8,8 +8,10 @@ from datetime import UTC, date, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import pyarrow as pa
 import pytest
 from kiosk import Kiosk, table_of
+from small_project import write_project
 
 from rapport.data.dataset import Dataset
 from rapport.data.ingest import open_dataset
@@ -107,3 +109,37 @@ def test_anniversaries_are_days_of_the_business() -> None:
 def test_ids_that_are_nearly_ids(data: Dataset, entity: str) -> None:
     with pytest.raises(DataError, match="nobody has the id"):
         at(data, entity)
+
+
+@pytest.fixture(scope="module")
+def strangers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dataset]:
+    """Two prospects, of whom one told a lot and the other nothing, and a customer who never bought."""
+    told = {"region": ["north", None], "size": [3.0, None], "heard_from": ["a friend", None]}
+    arrived = [datetime(2024, 5, 1), datetime(2024, 5, 2)]
+    tables = {
+        "prospects": pa.table({"prospect_id": ["p-told", "p-silent"], "created_at": arrived, **told}),
+        "transactions": pa.table({"customer_id": ["c1"], "at": [datetime(2024, 4, 1)], "amount": [10.0]}),
+        "customers": pa.table({"customer_id": ["c1", "c2"], "acquired_at": [datetime(2024, 3, 1)] * 2}),
+    }
+    opened = open_dataset(write_project(tmp_path_factory.mktemp("strangers"), tables, observed_until="2024-07-01"))
+    yield opened
+    opened.engine.close()
+
+
+def test_a_prospect_who_told_nothing_is_shown_with_how_little_is_known(strangers: Dataset) -> None:
+    silent, told = at(strangers, "p-silent"), at(strangers, "p-told")
+    assert (silent.kind, told.kind) == ("prospect", "prospect")
+    assert silent.note.startswith("little is known: ")
+    assert {fact.feature for fact in silent.facts} == {"days_since_arrival"}
+    assert {"region", "size", "heard_from"} <= {fact.feature for fact in told.facts}
+    assert told.note == f"{len(told.facts)} facts are known"
+
+
+def test_a_customer_who_never_bought_is_said_to_be_unknown(strangers: Dataset) -> None:
+    with pytest.raises(DataError, match="nothing is known of customer 'c2' as of 2024-06-01"):
+        at(strangers, "c2")
+
+
+def test_a_day_before_the_first_purchase_is_named(strangers: Dataset) -> None:
+    with pytest.raises(DataError, match="customer 'c1' as of 2024-03-15: his first event comes later"):
+        at(strangers, "c1", date(2024, 3, 15))
