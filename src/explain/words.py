@@ -48,13 +48,21 @@ class ReasonWriter:
     """Writes reasons for the features of one model.
 
     `quantiles` are the model's (feature name -> training quantiles at LEVELS, or counts of categories), `currency` is
-    printed behind money and may be empty.
+    printed behind money and may be empty. With `missing` (feature name -> share of missing values in training) it is
+    said how usual it is that a feature is not known.
     """
 
-    def __init__(self, columns: Sequence[FeatureColumn], quantiles: Mapping[str, Profile], currency: str = "") -> None:
+    def __init__(
+        self,
+        columns: Sequence[FeatureColumn],
+        quantiles: Mapping[str, Profile],
+        currency: str = "",
+        missing: Mapping[str, float] | None = None,
+    ) -> None:
         self.columns = tuple(columns)
         self.currency = currency
         self._by_name = {column.name: column for column in columns}
+        self._missing = dict(missing or {})
         self._typical = {column.name: self._typical_value(column, quantiles.get(column.name)) for column in columns}
         self._clauses = {column.name: self._parse(column) for column in columns}
         self._without = {column.name: self._without_value(column) for column in columns}
@@ -112,7 +120,13 @@ class ReasonWriter:
     def _without_value(self, column: FeatureColumn) -> str:
         """What is written of a feature that is missing."""
         said = [clause for clause in column.words.split("; ") if clause.startswith(_MISSING)]
-        return said[0].removeprefix(_MISSING) if said else f"{self._called(column)}: {_UNKNOWN}"
+        if said:
+            return said[0].removeprefix(_MISSING)
+        text, share = f"{self._called(column)}: {_UNKNOWN}", self._missing.get(column.name)
+        if share is None:
+            return text
+        usual = format_numbers(np.array([share]), "share", "")[0].as_py()
+        return f"{text}, as for {usual} of all" if share > 0 else f"{text}, though it was for all in training"
 
     def _called(self, column: FeatureColumn) -> str:
         """What a feature without a value is called: the X of a template "X: {value}", else its definition."""

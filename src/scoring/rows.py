@@ -40,7 +40,7 @@ class Scorer:
             task,
             bundle,
             explainer(bundle.model, threads=threads),
-            ReasonWriter(bundle.columns, bundle.model.quantiles, currency),
+            ReasonWriter(bundle.columns, bundle.model.quantiles, currency, bundle.model.encoder.missing),
         )
 
     def raw_scores(self, snapshot: pa.Table) -> Floats:

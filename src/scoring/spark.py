@@ -94,7 +94,8 @@ class _Work:
     def _scorer(self) -> Scorer:
         model, worth, explains = _ready(self.files)
         bundle = Bundle(model, {}, {}, self.distribution, worth)
-        return Scorer(self.task, bundle, explains, ReasonWriter(bundle.columns, model.quantiles, self.currency))
+        writer = ReasonWriter(bundle.columns, model.quantiles, self.currency, model.encoder.missing)
+        return Scorer(self.task, bundle, explains, writer)
 
 
 def _files_of(bundle: Bundle) -> Files:

@@ -43,18 +43,30 @@ class Alarm:
         return asdict(self)
 
 
-def score_alarm(auc: float, limit: float, strongest: str = "") -> tuple[Alarm, ...]:
+def called(name: str, columns: Sequence[FeatureColumn]) -> str:
+    """A feature as a reviewer knows it, with the name that the config takes: "days known ('days_known')"."""
+    definition = next((column.definition for column in columns if column.name == name), "")
+    return f"{definition} ('{name}')" if definition else f"feature '{name}'"
+
+
+def score_alarm(
+    auc: float, limit: float, strongest: str = "", columns: Sequence[FeatureColumn] = ()
+) -> tuple[Alarm, ...]:
     """An alarm where a model's AUC is above its task's limit; `strongest` is the feature that drives it most."""
     if not auc > limit:
         return ()
-    suspect = f"; look first at '{strongest}', its strongest feature" if strongest else ""
+    suspect = f"; look first at its strongest feature, {called(strongest, columns)}" if strongest else ""
     return (Alarm("auc", strongest, auc, limit, f"AUC {auc:.3f} is above the alarm of {limit:g}{suspect}"),)
 
 
-def separating_features(aucs: dict[str, float], limit: float = 0.95) -> tuple[Alarm, ...]:
+def separating_features(
+    aucs: dict[str, float], limit: float = 0.95, columns: Sequence[FeatureColumn] = ()
+) -> tuple[Alarm, ...]:
     """An alarm for each feature that alone nearly separates the target; `aucs` from `feature_aucs`."""
     return tuple(
-        Alarm("separates", name, auc, limit, f"feature '{name}' alone nearly separates the target (AUC {auc:.3f})")
+        Alarm(
+            "separates", name, auc, limit, f"{called(name, columns)} alone nearly separates the target (AUC {auc:.3f})"
+        )
         for name, auc in sorted(aucs.items(), key=lambda item: -item[1])
         if auc > limit
     )
@@ -108,7 +120,8 @@ def availability_alarms(
     for column in columns if scoring.num_rows else ():
         before, after = training[column.name], missing_share(scoring[column.name])
         if abs(after - before) > notice:
-            message = f"feature '{column.name}' is missing in {before:.0%} of training rows and {after:.0%} in scoring"
+            of_whom = f"{before:.0%} of training rows and {after:.0%} of those who would be scored now"
+            message = f"{called(column.name, columns)} is missing for {of_whom}"
             stops = may_stop and after - before > limit
             alarms.append(
                 Alarm("availability", column.name, after - before, limit if stops else notice, message, stops)
@@ -142,8 +155,8 @@ def overlap_alarms(
         named, values = pc.count_distinct(known["entity"]).as_py(), pc.count_distinct(known["value"]).as_py()
         if values >= least and values > limit * named:
             message = (
-                f"feature '{column.name}' names entities: {values} values for {named} of them, and {shared:.0%} of the "
-                "test's entities were trained on"
+                f"{called(column.name, columns)} names entities: {values} values for {named} of them, "
+                f"and {shared:.0%} of the test's entities were trained on"
             )
             alarms.append(Alarm("overlap", column.name, values / named, limit, message))
     return tuple(alarms)

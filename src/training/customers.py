@@ -49,7 +49,8 @@ def customers_of(
 ) -> tuple[Customer, ...]:
     """Snapshot rows as customers of the page: a score a row, an entity's rows together, best first."""
     reasons = explainer.top_reasons(rows, REASONS)
-    words = ReasonWriter(model.columns, model.quantiles, currency).write_batch(rows, reasons.feature)
+    writer = ReasonWriter(model.columns, model.quantiles, currency, model.encoder.missing)
+    words = writer.write_batch(rows, reasons.feature)
     probability = model.calibrator.apply(reasons.raw_score)
     without = probability_without(reasons.group_contribution, reasons.raw_score, model.calibrator)
     percentile = percentiles(reasons.raw_score, np.sort(distribution))

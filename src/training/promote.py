@@ -208,7 +208,8 @@ def _alarms(challenger: Bundle, sample: pa.Table, auc: float, limit: float, seed
     aucs = feature_aucs(sample, target_of(sample), challenger.columns, seed=seed)
     known = {feature: value for feature, value in aucs.items() if np.isfinite(value)}
     strongest = max(known, key=lambda feature: known[feature]) if known else ""
-    return (*score_alarm(auc, limit, strongest), *separating_features(known))
+    columns = challenger.columns
+    return (*score_alarm(auc, limit, strongest, columns), *separating_features(known, columns=columns))
 
 
 def _approved(tags: dict[str, str]) -> Gate:

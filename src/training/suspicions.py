@@ -21,8 +21,8 @@ def suspicions(material: Material, model: BoostedClassifier, auc: float, explain
     known = {name: value for name, value in aucs.items() if np.isfinite(value)}
     strongest = max(known, key=lambda name: known[name]) if known else ""
     return (
-        *score_alarm(auc, material.config.alarm_auc, strongest),
-        *separating_features(known),
+        *score_alarm(auc, material.config.alarm_auc, strongest, columns),
+        *separating_features(known, columns=columns),
         *overlap_alarms(explained, entities, material.spines["train"][task.entity], columns),
         *availability_alarms(model.encoder.missing, scoring_rows(material), columns, may_stop=not task.is_planned),
     )

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 
 from rapport.explain.values import format_numbers, format_texts
 from rapport.explain.words import LONGEST, ReasonWriter, probability_without
+from rapport.features.battery_words import columns_of_block
+from rapport.features.blocks import BLOCKS
 from rapport.language.declarations import FeatureColumn
 from rapport.models.calibration import Calibrator
 from rapport.models.encoding import LEVELS, Profile
@@ -111,6 +113,29 @@ def test_a_habit_is_told_from_a_number_of_visits_on(visits: int, text: str) -> N
     writer = ReasonWriter(columns, {})
     assert writer.write("lately", {"lately": 3.0, "visits": visits, "gap": 20.0}) == text
     assert writer.write("lately", {"lately": None, "visits": 1, "gap": None}) == "below two visits"
+
+
+@pytest.mark.parametrize(
+    ("share", "text"),
+    [
+        (0.68, "income: not known, as for 68 % of all"),
+        (0.004, "income: not known, as for 0.4 % of all"),
+        (0.0, "income: not known, though it was for all in training"),
+    ],
+)
+def test_what_is_not_known_says_how_usual_that_is(share: float, text: str) -> None:
+    assert ReasonWriter(COLUMNS, QUANTILES, "USD", {"income": share}).write("income", {"income": None}) == text
+
+
+def test_the_spread_of_a_rhythm_is_told_from_four_visits_on() -> None:
+    columns = tuple(column for column in columns_of_block(BLOCKS["rhythm"]) if column.family == "regularity")
+    visits = FeatureColumn("visits_90d", "spending", "visits", unit="count", words="{value} visits")
+    writer = ReasonWriter((*columns, visits), {"gap_spread_90d": (5.0,) * len(LEVELS)})
+    row = {"gap_spread_90d": 8.2, "visits_90d": 3}
+    assert writer.write("gap_spread_90d", row) == "3 visits in the last 90 days"
+    assert writer.write("gap_spread_90d", row | {"visits_90d": 4}) == (
+        "4 visits in the last 90 days; the pauses before visits vary by 8 days, typically by 5 days"
+    )
 
 
 def test_money_without_a_currency_is_a_bare_number() -> None:

@@ -95,7 +95,11 @@ def test_rows_of_an_entity_stay_in_one_half():
 
 def test_a_score_above_the_limit_names_the_strongest_feature():
     (alarm,) = score_alarm(0.991, 0.97, "spend_30d")
-    assert alarm.message == "AUC 0.991 is above the alarm of 0.97; look first at 'spend_30d', its strongest feature"
+    said = "AUC 0.991 is above the alarm of 0.97; look first at its strongest feature, "
+    assert alarm.message == f"{said}feature 'spend_30d'"
+    column = FeatureColumn("spend_30d", "spending", "", definition="amount spent in the last 30 days")
+    (alarm,) = score_alarm(0.991, 0.97, "spend_30d", [column])
+    assert alarm.message == f"{said}amount spent in the last 30 days ('spend_30d')"
     assert score_alarm(0.97, 0.97) == ()
     assert score_alarm(math.nan, 0.97) == ()
 
@@ -120,7 +124,8 @@ def test_a_feature_that_is_gone_in_scoring_stops_and_drift_is_only_told():
     assert {alarm.feature for alarm in told} == {"reason", "rare", "age"}
     assert not any(alarm.stops for alarm in told)
     assert [(alarm.feature, alarm.stops) for alarm in alarms] == [("reason", True), ("rare", False), ("age", False)]
-    assert "'reason' is missing in 10% of training rows and 100% in scoring" in alarms[0].message
+    expected = "'reason' is missing for 10% of training rows and 100% of those who would be scored now"
+    assert expected in alarms[0].message
     assert alarms[2].value == pytest.approx(0.3)
 
 
