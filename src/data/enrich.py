@@ -2,8 +2,8 @@
 
 transactions, returns: category, line, tier, price of their product; transactions and interactions: `local_at`, the wall
 time of `at`, with its `week` (the Monday), `weekday` (in English) and `is_weekend`; contacts: what is known of their
-campaign; responses: whose they are and of what kind of campaign; offers: the category of their product; and the moment
-from which on each plan was known.
+campaign, and `made`, false for the hold-out (`treated` is false), to whom nothing was said; responses: whose they are
+and of what kind of campaign; offers: the category of their product; and the moment from which on each plan was known.
 
 Amounts become exact decimals with six places: their sums then do not depend on the order of rows, on threads, or on
 the engine, to the bit. What is beyond a million millions is held at that bound (`check` has named it).
@@ -57,6 +57,7 @@ def enrich(engine: DuckDBEngine, name: str, tables: Mapping[str, CheckedTable], 
         if "at" not in columns:
             raise DataError("contacts.at is not mapped, and there are no campaigns whose start could stand for it")
         columns["known_at"] = _first_of(columns.get("known_at"), columns["at"])
+        columns["made"] = _first_of(columns.get("treated"), exp.true())
     if name == "responses":
         query = _with_contact(engine, query, columns, tables)
     if name in _LOCAL:

@@ -44,7 +44,7 @@ ENRICHED: Mapping[str, Mapping[str, pa.DataType]] = {
     "transactions": _PRODUCT | _LOCAL,
     "interactions": _LOCAL,
     "returns": {"category": pa.string(), "line": pa.string()},
-    "contacts": _CAMPAIGN,
+    "contacts": _CAMPAIGN | {"made": pa.bool_()},
     "responses": _OWNED | {"channel": pa.string(), "campaign_kind": pa.string()},
 }
 EXACT = ("amount", "quantity", "discount", "coupon", "margin", "price", "cost", "fee")
@@ -259,8 +259,14 @@ class _Maker:
                 known = campaign["known_at"] + timedelta(days=self.random.choice([0, 0, 5, 9, 12]))
                 at = campaign["starts_at"] + timedelta(days=self.random.choice([0, 0, 3]))
                 prospect = None if customer else self.random.randint(1, PROSPECTS)
-                owner = {"customer_id": customer, "prospect_id": prospect}
-                rows.append(owner | carried | {"contact_id": len(rows) + 1, "at": at, "known_at": known})
+                treated = self.random.choice([None, True, True, False])
+                row = {
+                    "customer_id": customer,
+                    "prospect_id": prospect,
+                    "treated": treated,
+                    "made": treated is not False,
+                }
+                rows.append(row | carried | {"contact_id": len(rows) + 1, "at": at, "known_at": known})
         return rows
 
     # ------------------------------------------------------------------------------ what happened

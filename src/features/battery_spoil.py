@@ -30,7 +30,7 @@ _BEGINS = {
 LATER: Mapping[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
     "prospects": (("converted_at", ("converted_at", "customer_id")),),
     "customer_history": (("valid_to", ("valid_to",)),),
-    "contacts": (("at", ("cost", "treated")),),
+    "contacts": (("at", ("cost", "treated", "made")),),
     "interactions": (("resolved_at", ("resolved_at",)),),
     "subscriptions": (("ended_at", ("ended_at", "end_reason")),),
     "payments": (("paid_at", ("paid_at",)),),

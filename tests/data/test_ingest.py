@@ -101,6 +101,14 @@ def test_contacts_responses_and_offers_carry_what_is_known_of_their_campaign(tmp
     ]
 
 
+def test_contacts_held_out_were_not_made(tmp_path: Path) -> None:
+    data = good_tables()
+    assert rows_of(open_dataset(write_project(tmp_path, data)), "contacts", "made") == [(True,)] * 3
+    data["contacts"] |= {"treated": [False, None, True]}
+    some = open_dataset(write_project(tmp_path, data))
+    assert rows_of(some, "contacts", "contact_id", "made") == [("a", False), ("b", True), ("c", True)]
+
+
 def test_a_late_arrival_stays_late(tmp_path: Path) -> None:
     data = good_tables("campaigns", "contacts", "transactions")
     data["contacts"] |= {"known_at": [at("2024-03-10 10:00"), None, at("2024-04-01 10:00")]}

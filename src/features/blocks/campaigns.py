@@ -13,6 +13,7 @@ from ...language.declarations import (
     Ratio,
     Sum,
 )
+from .response_rate import MADE
 
 CAMPAIGN, TARGETED = ("campaign_id",), ("customer_id", "campaign_id")
 OF_KIND = ("customer_id", "campaign_kind")
@@ -64,11 +65,11 @@ BLOCK = Block(
             (
                 Feature(
                     "kind_contacts",
-                    Distinct(column="campaign_id"),
-                    definition="campaigns of this kind that targeted the customer so far",
+                    Distinct(column="campaign_id", where=MADE),
+                    definition="campaigns of this kind that reached the customer so far",
                     unit="count",
                     family="campaigns of this kind",
-                    words="was targeted by {value} campaigns of this kind so far; typically {typical}",
+                    words="was reached by {value} campaigns of this kind so far; typically {typical}",
                 ),
             ),
         ),

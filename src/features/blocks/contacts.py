@@ -14,7 +14,7 @@ from ...language.declarations import (
     Ratio,
     Sum,
 )
-from .response_rate import shrunk_response_rate
+from .response_rate import MADE, shrunk_response_rate
 
 CUSTOMER = ("customer_id",)
 
@@ -27,24 +27,24 @@ BLOCK = Block(
             (
                 Feature(
                     "contacts_{window}",
-                    Count(last=(30, 90, None)),
-                    definition="contacts in {period}",
+                    Count(last=(30, 90, None), where=MADE),
+                    definition="contacts in {period}, but for those held out",
                     unit="count",
                     family="how often he was contacted",
                     words="contacted {value} times in {period}; typically {typical}",
                 ),
                 Feature(
                     "contacts_by_{value}_{window}",
-                    ForTopValues(Count(last=(90,)), of="channel", top=4),
-                    definition="contacts by {value} in {period}",
+                    ForTopValues(Count(last=(90,), where=MADE), of="channel", top=4),
+                    definition="contacts by {value} in {period}, but for those held out",
                     unit="count",
                     family="how often he was contacted",
                     words="contacted {{value}} times by {value} in {period}; typically {{typical}}",
                 ),
                 Feature(
                     "days_since_contact",
-                    DaysSinceLast(),
-                    definition="days since the last contact",
+                    DaysSinceLast(where=MADE),
+                    definition="days since the last contact that was made",
                     unit="days",
                     family="how often he was contacted",
                     words="last contacted {value} ago; typically {typical} ago",
@@ -121,7 +121,7 @@ BLOCK = Block(
                     words="answers about {value} of all contacts; typically {typical}",
                 ),
             ),
-            needs=(("contacts", ("customer_id", "at")), ("responses", ("customer_id", "contact_id", "at"))),
+            needs=(("contacts", ("customer_id", "at", "made")), ("responses", ("customer_id", "contact_id", "at"))),
             compute=shrunk_response_rate,
         ),
     ),

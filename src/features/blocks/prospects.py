@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from ...language.declarations import Block, Count, DaysSinceLast, EveryAttribute, Feature, Group
+from ...language.declarations import Block, Count, DaysSinceLast, EveryAttribute, Feature, Fitted, Group
+from .a_year_ago import conversion_a_year_ago
+from .response_rate import MADE
 
 PROSPECT = ("prospect_id",)
 
@@ -29,16 +31,16 @@ BLOCK = Block(
             (
                 Feature(
                     "prospect_contacts_{window}",
-                    Count(last=(30, None)),
-                    definition="contacts with the prospect in {period}",
+                    Count(last=(30, None), where=MADE),
+                    definition="contacts with the prospect in {period}, but for those held out",
                     unit="count",
                     family="contacts with the prospect",
                     words="contacted {value} times in {period}; typically {typical}",
                 ),
                 Feature(
                     "days_since_prospect_contact",
-                    DaysSinceLast(),
-                    definition="days since the last contact with the prospect",
+                    DaysSinceLast(where=MADE),
+                    definition="days since the last contact with the prospect that was made",
                     unit="days",
                     family="contacts with the prospect",
                     words="last contacted {value} ago; typically {typical} ago",
@@ -71,6 +73,23 @@ BLOCK = Block(
                     words="{value}: {{value}}",
                 ),
             ),
+        ),
+    ),
+    fitted=(
+        Fitted(
+            PROSPECT,
+            (
+                Feature(
+                    "converted_a_year_ago",
+                    None,
+                    definition="share of the prospects of a year ago who converted in the 90 days after",
+                    unit="share",
+                    family="season",
+                    words="a year ago {value} of the prospects converted within 90 days; typically {typical}",
+                ),
+            ),
+            needs=(("arrivals", ("prospect_id", "at")), ("conversions", ("prospect_id", "at"))),
+            compute=conversion_a_year_ago,
         ),
     ),
 )

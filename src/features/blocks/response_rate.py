@@ -1,5 +1,7 @@
 """The share of contacts that a customer answers, drawn towards that of all where few contacts say little.
 
+Contacts that were held out do not count: nothing was said.
+
 (responses + strength x mean) / (contacts + strength): the mean of a Beta prior with the mean of everybody, worth
 `STRENGTH` contacts.
 """
@@ -11,12 +13,13 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ...language.declarations import Count, Distinct, Feature, Group, Visible
+from ...language.declarations import Column, Count, Distinct, Feature, Group, Visible
 from ..aligned import aligned
 
 CUSTOMER = ("customer_id",)
+MADE = Column("made") == True  # noqa: E712
 STRENGTH = 5.0
-_CONTACTS = Group("contacts", CUSTOMER, (Feature("contacts", Count(), definition=""),))
+_CONTACTS = Group("contacts", CUSTOMER, (Feature("contacts", Count(where=MADE), definition=""),))
 _ANSWERS = Group("responses", CUSTOMER, (Feature("answers", Distinct(column="contact_id"), definition=""),))
 
 

@@ -36,7 +36,7 @@ BLOCK = Block(
                     definition="days since the last visit",
                     unit="days",
                     family="time since the last visit",
-                    words="last visit {value} ago; usually comes every {gap_mean:visits_life>=4}",
+                    words="last visit {value} ago; usually comes every {gap_mean}",
                 ),
                 Feature(
                     "days_known",
@@ -52,8 +52,7 @@ BLOCK = Block(
                     definition="mean days between visits",
                     unit="days",
                     family="usual rhythm",
-                    words="usually comes every {value:visits_life>=4}, half of all customers every {typical} or less; "
-                    "{visits_life} visits so far",
+                    words="usually comes every {value}; half of all customers every {typical} or less",
                 ),
                 Feature(
                     "gap_mean_{window}",
@@ -62,7 +61,7 @@ BLOCK = Block(
                     unit="days",
                     family="usual rhythm",
                     words="{visits_90d} visits in {period}; came every {value:visits_90d>=4}; "
-                    "over the whole time every {gap_mean:visits_life>=4}",
+                    "over the whole time every {gap_mean}",
                 ),
                 Feature(
                     "gap_largest_{window}",
@@ -112,17 +111,13 @@ BLOCK = Block(
                     )
                     for fade in (10, 30, 60)
                 ),
-                *(
-                    Feature(
-                        "gap_spread_{window}",
-                        GapSpread(last=(window,)),
-                        definition="spread (standard deviation) of the days between visits in {period}",
-                        unit="days",
-                        family="regularity",
-                        words=f"{{{visits}}} visits in {{period}}; the pauses before visits vary by "
-                        f"{{value:{visits}>=4}}, typically by {{typical}}",
-                    )
-                    for window, visits in ((90, "visits_90d"), (None, "visits_life"))
+                Feature(
+                    "gap_spread_{window}",
+                    GapSpread(last=(90, None)),
+                    definition="spread (standard deviation) of the days between visits in {period}",
+                    unit="days",
+                    family="regularity",
+                    words="the pauses before the visits in {period} vary by {value}; typically by {typical}",
                 ),
                 Feature(
                     "regularity",
@@ -130,8 +125,7 @@ BLOCK = Block(
                     definition="regularity of the visits of the last 365 days (shape of a Gamma): 1 is chance, more is "
                     "clockwork, less is clumps",
                     family="regularity",
-                    words="{visits_365d} visits in {period}; regularity of the visits {value:visits_365d>=4}, "
-                    "typically {typical} (1 is chance, more is clockwork)",
+                    words="regularity of the visits {value} (1 is chance, more is clockwork); typically {typical}",
                 ),
                 Feature(
                     "favourite_day",
@@ -159,7 +153,7 @@ BLOCK = Block(
             definition="days since the last visit over the usual days between visits",
             unit="times",
             family="time since the last visit",
-            words="last visit {days_since_visit} ago; usually comes every {gap_mean:visits_life>=4}",
+            words="last visit {days_since_visit} ago; usually comes every {gap_mean}",
         ),
         Feature(
             "overdue_lately",
@@ -183,8 +177,7 @@ BLOCK = Block(
             definition="spread of the days between visits over their mean",
             unit="times",
             family="regularity",
-            words="{visits_life} visits so far; the days between visits vary by "
-            "{gap_spread_life:visits_life>=4} around {gap_mean}",
+            words="the days between visits vary by {gap_spread_life} around {gap_mean}",
         ),
         Feature(
             "rhythm_change",
@@ -193,7 +186,7 @@ BLOCK = Block(
             unit="times",
             family="change in visits",
             words="{visits_90d} visits in the last 90 days; came every {gap_mean_90d:visits_90d>=4}; "
-            "over the whole time every {gap_mean:visits_life>=4}",
+            "over the whole time every {gap_mean}",
         ),
         Feature(
             "season_behind",
