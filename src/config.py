@@ -345,17 +345,17 @@ class SegmentsConfig(TaskConfig):
 
 
 class TasksConfig(Frozen):
-    """The tasks of a project; one that is absent is not run."""
+    """The tasks of a project; one that is absent is not run. What reads another's scores stands after it."""
 
     churn: ChurnConfig | None = None
-    conversion: ConversionConfig | None = None
-    stages: StagesConfig | None = None
     next_offer: NextOfferConfig | None = None
     value: ValueConfig | None = None
     defection: DefectionConfig | None = None
     winback: WinbackConfig | None = None
     loyalty: LoyaltyConfig | None = None
     segments: SegmentsConfig | None = None
+    conversion: ConversionConfig | None = None
+    stages: StagesConfig | None = None
 
     def named(self) -> dict[str, TaskConfig]:
         """The configured tasks by name, in the order of their declaration."""

@@ -95,6 +95,8 @@ def _computed(data: Dataset, name: str, console: Console) -> dict[str, Any]:
         console.note(found.choice.words)
         for text in found.alerts:
             console.note(f"ALERT {name}: {text}")
+        for cohort in found.cohorts:
+            console.note(cohort.words)
     with console.step(f"{name}: export"):
         folder = export(config, name, config.home / EXPORTS / config.name / name)
     with console.step(f"{name}: score"):

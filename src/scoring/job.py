@@ -64,7 +64,7 @@ class Job:
             "model": f"another model ({other.model_name or 'unnamed'} version {other.model_version or '?'})",
             "data": "other data",
             "cutoff": f"another moment ({other.cutoff.isoformat(sep=' ')} UTC)",
-            "settings": "another configuration of the task (or list of ids never scored, or causes of leaving)",
+            "settings": "another configuration of the task (or list of ids never scored, or results of other tasks)",
             "code": "another version of Rapport",
         }
         named = [text for name, text in words.items() if getattr(self, name) != getattr(other, name)]
@@ -94,7 +94,7 @@ def define_job(data: Dataset, task: Task, settings: TaskConfig, bundle: Bundle, 
         model_version=bundle.version,
         run_id=bundle.run_id,
         data=data.fingerprint,
-        settings=settings_digest(data.config, task.name) + _left_out_by(data.config, task.name, day),
+        settings=settings_digest(data.config, task.name) + _other_results(data.config, task.name, day),
         code=code_version(),
         parts=data.buckets,
     )
@@ -142,12 +142,18 @@ def settings_digest(config: Config, task: str) -> str:
     return hashlib.sha256(json_bytes(content)).hexdigest()
 
 
-def _left_out_by(config: Config, task: str, day: date) -> str:
-    """For a win-back list, the checksum of the causes of leaving that were foretold up to the day, if any."""
-    if task != "winback" or config.tasks.defection is None:
-        return ""
-    foretold = (config.home / "scores" / config.name / "defection").glob("as_of=*/_manifest.json")
-    known = [file for file in sorted(foretold) if file.parent.name <= f"as_of={day.isoformat()}"]
+def _other_results(config: Config, task: str, day: date) -> str:
+    """The checksum of the results of other tasks up to the day that this one reads, if any.
+
+    A win-back list reads the causes of leaving that were foretold, a conversion of prospects the newest segments and
+    values of customers.
+    """
+    base, known = config.home / "scores" / config.name, []
+    for other in {"winback": ("defection",), "conversion": ("segments", "value")}.get(task, ()):
+        if other in config.tasks.named():
+            files = sorted((base / other).glob("as_of=*/_manifest.json"))
+            until = [file for file in files if file.parent.name <= f"as_of={day.isoformat()}"]
+            known += until if task == "winback" else until[-1:]
     total = hashlib.sha256(b"".join(file.read_bytes() for file in known))
     return f"+{total.hexdigest()}" if known else ""
 

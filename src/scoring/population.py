@@ -20,6 +20,7 @@ from .job import Job
 from .left_out import LeftOut
 from .never import Never
 from .profile import Profile, count_rows, empty_profile
+from .prospect_segments import ProspectSegments
 from .rows import Scorer
 from .workspace import Tally
 
@@ -39,6 +40,7 @@ class Population:
         never = Never(data, task.entity)
         self.left_out = LeftOut.of(data, job)
         self.best_offers = BestOffers.of(data, task, job)
+        self.segments = ProspectSegments.of(data, job)
         self.stream = SnapshotStream(data, task, blocks=trained.get("blocks"), learned=learned, allowed=never.allowed)
         plan = self.stream.plan
         windows = bundle.metadata.get("windows", {})
@@ -72,8 +74,8 @@ class Population:
             yield self.beside(rows), Tally(counted, counts)
 
     def beside(self, rows: pa.Table) -> pa.Table:
-        """Rows of the scores file with what a win-back list says of them beside."""
-        return self.left_out.beside(self.best_offers.beside(rows))
+        """Rows of the scores file with what a win-back list, or a list of prospects, says of them beside."""
+        return self.segments.beside(self.left_out.beside(self.best_offers.beside(rows)))
 
     def pieces(self, bucket: int) -> Iterator[pa.Table]:
         """The rows of a bucket with their features."""

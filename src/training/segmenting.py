@@ -18,19 +18,24 @@ from ..models.clusters import Clusters
 from ..registry.versions import aliases, load
 from ..tasks.base import Task
 from .diet import diet
+from .event_cohorts import EventCohort, find_event_cohorts
 from .grouping import Choice, Watched, choose_k, describe, watch
 from .splits import windows_of
 
 
 @dataclass(frozen=True)
 class Segments:
-    """The segments, why there are so many, how well their words hold, and what became of them, by local day."""
+    """The segments, why there are so many, how well their words hold, and what became of them, by local day.
+
+    `cohorts` are the groups of prospects that events set off.
+    """
 
     model: Clusters
     choice: Choice
     fidelity: float
     watched: dict[str, Watched]
     new: tuple[int, ...]
+    cohorts: tuple[EventCohort, ...] = ()
 
     @property
     def alerts(self) -> tuple[str, ...]:
@@ -53,6 +58,7 @@ class Segments:
             "fidelity_of_words": self.fidelity,
             "watched": {day: [one.as_dict() for one in found.segments] for day, found in self.watched.items()},
             "alerts": list(self.alerts),
+            "cohorts": [one.as_dict() | {"words": one.words} for one in self.cohorts],
         }
 
 
@@ -103,7 +109,7 @@ def draw_up_segments(
             raise DataError(f"{task.name}: nobody is eligible ({task.population_text}) as of {moment}")
         day = to_local(moment, data.config.zone).date().isoformat()
         watched[day] = watch(model, snapshots.features(spine), f"as of {day}")
-    return Segments(model, choice, said.fidelity, watched, new)
+    return Segments(model, choice, said.fidelity, watched, new, find_event_cohorts(data))
 
 
 def _before(data: Dataset, name: str) -> Clusters | None:
