@@ -129,14 +129,10 @@ def _visits(sight: Sight, members: Sequence[Output]) -> exp.Select:
         no_order = exp.Is(this=exp.column(visit), expression=exp.Null())
         visits = visits.where(*conditions(where))
         visits = visits.group_by(*carried, visit, case_when(no_order, exp.column("at", "v")))
-    before = exp.Window(
-        this=exp.Lag(this=exp.column("at")),
-        partition_by=[exp.column(key) for key in sight.keys],
-        order=exp.Order(expressions=[exp.Ordered(this=exp.column("at"))]),
-    )
-    gap = exp.alias_(seconds(before, exp.column("at")), "gap")
-    ranked = [] if not any(isinstance(measure, DaysSinceNthLast) for measure in measures) else [_nth_last(sight)]
-    gaps = exp.select(*carried, "at", gap, *ranked).from_(visits.subquery("w")).subquery("g")
+    columns = [exp.column("at"), *([_gap(sight)] if gaps_wanted else [])]
+    if any(isinstance(measure, DaysSinceNthLast) for measure in measures):
+        columns.append(_nth_last(sight))
+    gaps = exp.select(*carried, *columns).from_(visits.subquery("w")).subquery("g")
     values = [
         output.named(over_visits(output, sight.since(output.measure, output.window), sight.cutoff()))
         for output in members
@@ -144,14 +140,21 @@ def _visits(sight: Sight, members: Sequence[Output]) -> exp.Select:
     return exp.select(*sight.keys, *values).from_(gaps).group_by(*sight.keys)
 
 
+def _gap(sight: Sight) -> exp.Expression:
+    """Whole seconds from the visit before to each visit, as a column `gap`."""
+    before = _from_the_last(sight, exp.Lead(this=exp.column("at")))
+    return exp.alias_(seconds(before, exp.column("at")), "gap")
+
+
 def _nth_last(sight: Sight) -> exp.Expression:
     """The number of each visit counted from the last, as a column `nth`."""
-    rank = exp.Window(
-        this=exp.RowNumber(),
-        partition_by=[exp.column(key) for key in sight.keys],
-        order=exp.Order(expressions=[exp.Ordered(this=exp.column("at"), desc=True)]),
-    )
-    return exp.alias_(rank, "nth")
+    return exp.alias_(_from_the_last(sight, exp.RowNumber()), "nth")
+
+
+def _from_the_last(sight: Sight, function: exp.Expression) -> exp.Expression:
+    """A function of a key's visits from the last to the first; in one order, so that one sort is enough."""
+    latest_first = exp.Order(expressions=[exp.Ordered(this=exp.column("at"), desc=True)])
+    return exp.Window(this=function, partition_by=[exp.column(key) for key in sight.keys], order=latest_first)
 
 
 def over_visits(output: Output, seen: Sequence[exp.Expression], cutoff: exp.Expression) -> exp.Expression:
