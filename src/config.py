@@ -236,6 +236,34 @@ class ChurnConfig(TaskConfig):
     active_within: PositiveInt = 56
 
 
+class LeavingConfig(TaskConfig):
+    """How long until a customer leaves: looked at every so many days, and put out at the horizons."""
+
+    every: PositiveInt = 30
+    horizons: tuple[PositiveInt, ...] = Field((30, 90, 180), min_length=1)
+
+    @model_validator(mode="after")
+    def _whole_periods(self) -> LeavingConfig:
+        wrong = [days for days in self.horizons if days % self.every]
+        if wrong:
+            raise ValueError(f"horizons are whole periods of `every` ({self.every}) days, and {wrong[0]} is none")
+        if list(self.horizons) != sorted(set(self.horizons)):
+            raise ValueError(f"horizons must rise: {list(self.horizons)}")
+        return self
+
+
+class TimeToLeaveConfig(LeavingConfig):
+    """Customers who bought lately: how long until they have bought nothing for `active_within` days?"""
+
+    active_within: PositiveInt = 120
+
+
+class TimeToCancelConfig(LeavingConfig):
+    """Customers with a subscription that runs: how long until none does? Of some `plans` only, if they are named."""
+
+    plans: tuple[str, ...] = ()
+
+
 class ConversionConfig(TaskConfig):
     """Prospects, or customers targeted by a campaign: who will convert?"""
 
@@ -349,6 +377,8 @@ class TasksConfig(Frozen):
 
     churn: ChurnConfig | None = None
     next_offer: NextOfferConfig | None = None
+    time_to_leave: TimeToLeaveConfig | None = None
+    time_to_cancel: TimeToCancelConfig | None = None
     value: ValueConfig | None = None
     defection: DefectionConfig | None = None
     winback: WinbackConfig | None = None

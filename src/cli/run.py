@@ -22,6 +22,7 @@ from ..scoring.forget import without_forgotten
 from ..tasks import declare
 from ..training.computed import draw_up
 from ..training.experiment import Trained, train
+from ..training.leaving import train_leaving
 from ..training.record import record
 from ..training.several import train_several
 from ..training.story import as_good_words, worth_in_words
@@ -52,6 +53,8 @@ def _task(data: Dataset, name: str, console: Console, trials: int | None, second
     config = data.config
     console.note(f"{name}")
     task = declare(name, config.task(name))
+    if task.every:
+        return _leaving(data, name, console)
     if task.target is None:
         return _computed(data, name, console)
     if task.outcomes:
@@ -138,6 +141,37 @@ def _several(data: Dataset, name: str, console: Console) -> dict[str, Any]:
         "answers": trained.answers,
         "tested": trained.judged.rows,
         "left_out": list(trained.material.snapshots.plan.left_out),
+        "run_id": trained.run_id,
+        "model_name": trained.registered.name,
+        "model_version": trained.registered.version,
+        "scores": str(report.folder),
+        "export": str(folder),
+        "review": None,
+        "rows": report.rows,
+    }
+
+
+def _leaving(data: Dataset, name: str, console: Console) -> dict[str, Any]:
+    """A task of time to leave: trained, judged, exported and put out; there is no page."""
+    config = data.config
+    with console.step(f"{name}: train"):
+        trained = train_leaving(data, name, say=console.say)
+    for sentence in trained.judged.reasons:
+        console.note(sentence)
+    with console.step(f"{name}: export"):
+        folder = export(config, name, config.home / EXPORTS / config.name / name)
+    with console.step(f"{name}: score"):
+        report = score(data, name, load(config, name), force=True, say=console.say)
+    return {
+        "grade": trained.judged.letter,
+        "grade_reasons": list(trained.judged.reasons),
+        "primary_metric": trained.task.primary_metric,
+        "rule": "kaplan_meier",
+        "metrics": trained.judged.metrics,
+        "intervals": {name: [one.low, one.high] for name, one in trained.judged.intervals.items()},
+        "left": trained.left,
+        "tested": trained.judged.rows,
+        "left_out": list(trained.left_out),
         "run_id": trained.run_id,
         "model_name": trained.registered.name,
         "model_version": trained.registered.version,

@@ -271,6 +271,11 @@ def task_needs(config: Config) -> dict[str, tuple[Need, ...]]:
     needs: dict[str, tuple[Need, ...]] = {}
     if tasks.churn is not None:
         needs["churn"] = (Need("transactions"),)
+    if tasks.time_to_leave is not None:
+        needs["time_to_leave"] = (Need("transactions"),)
+    if tasks.time_to_cancel is not None:
+        plan = ("plan",) if tasks.time_to_cancel.plans else ()
+        needs["time_to_cancel"] = (Need("subscriptions", ("ended_at", *plan)),)
     if tasks.conversion is not None:
         of_campaigns = (Need("campaigns"), Need("contacts", ("customer_id",)), Need("responses"))
         of_prospects = (Need("prospects", ("converted_at",)),)

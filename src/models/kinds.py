@@ -9,6 +9,7 @@ from ..errors import ModelError
 from .base import read_json
 from .classifier import MODEL, BoostedClassifier
 from .clusters import Clusters
+from .hazard import HazardModel
 from .one_of_several import OneOfSeveral
 from .scorecard import Scorecard
 from .scoring_model import ScoringModel
@@ -18,6 +19,7 @@ LOADERS: dict[str, Callable[..., ScoringModel]] = {
     Scorecard.kind: Scorecard.load,
     OneOfSeveral.kind: OneOfSeveral.load,
     Clusters.kind: Clusters.load,
+    HazardModel.kind: HazardModel.load,
 }
 
 

@@ -68,19 +68,25 @@ class LogisticRegression(Rule):
         return np.where(np.isinf(matrix), np.nan, matrix)
 
     def _new_pipeline(self) -> Any:
-        from sklearn.compose import ColumnTransformer
-        from sklearn.impute import SimpleImputer
         from sklearn.linear_model import LogisticRegression as Learner
         from sklearn.pipeline import make_pipeline
-        from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-        categories = list(self._encoder.categories)
-        measured = [i for i in range(len(self.columns)) if i not in categories]
-        imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
-        scaled = make_pipeline(imputer, FunctionTransformer(_signed_log), StandardScaler())
-        one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
-        prepared = ColumnTransformer([("numbers", scaled, measured), ("categories", one_hot, categories)])
-        return make_pipeline(prepared, Learner(C=self.penalty, max_iter=500))
+        ready = prepared(len(self.columns), self._encoder.categories)
+        return make_pipeline(ready, Learner(C=self.penalty, max_iter=500))
+
+
+def prepared(columns: int, categories: Sequence[int]) -> Any:
+    """What a linear model of scikit-learn needs before it, for encoded matrices with so many columns."""
+    from sklearn.compose import ColumnTransformer
+    from sklearn.impute import SimpleImputer
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+
+    measured = [i for i in range(columns) if i not in categories]
+    imputer = SimpleImputer(strategy="median", add_indicator=True, keep_empty_features=True)
+    scaled = make_pipeline(imputer, FunctionTransformer(_signed_log), StandardScaler())
+    one_hot = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    return ColumnTransformer([("numbers", scaled, measured), ("categories", one_hot, list(categories))])
 
 
 def _signed_log(values: Floats) -> Floats:

@@ -14,6 +14,8 @@ from ..config import (
     SegmentsConfig,
     StagesConfig,
     TaskConfig,
+    TimeToCancelConfig,
+    TimeToLeaveConfig,
     ValueConfig,
     WinbackConfig,
 )
@@ -22,6 +24,7 @@ from .base import Task
 from .churn import churn
 from .conversion import conversion
 from .defection import defection
+from .leaving import time_to_cancel, time_to_leave
 from .loyalty import loyalty
 from .next_offer import next_offer
 from .segments import segments
@@ -37,6 +40,10 @@ def declare(name: str, config: TaskConfig) -> Task:
     match config:
         case ChurnConfig():
             return churn(config)
+        case TimeToLeaveConfig():
+            return time_to_leave(config)
+        case TimeToCancelConfig():
+            return time_to_cancel(config)
         case ConversionConfig():
             return conversion(config)
         case StagesConfig():

@@ -101,7 +101,8 @@ class Task:
     one foretells it beside the probability, and is held against `worth_rules`. With `outcomes` the question is which of
     several things comes about, and the target says that one of them does; `ordered`: the first of them is the furthest
     on one way, the last to come no further. A task without a target is not trained: its
-    `traits` make a scorecard, or its `behaviour` (features) makes groups.
+    `traits` make a scorecard, or its `behaviour` (features) makes groups; with `every` it asks how long it takes until
+    somebody is no longer in the population, which is looked at every so many days up to the horizon.
     """
 
     name: str
@@ -113,9 +114,10 @@ class Task:
     target: Requirement | None
     horizon: int
     blocks: tuple[str, ...]
-    primary_metric: Literal["average_precision", "map_at_10", "worth_rmse", "macro_roc_auc"]
+    primary_metric: Literal["average_precision", "map_at_10", "worth_rmse", "macro_roc_auc", "concordance"]
     rules: tuple[RuleOfThumb, ...]
     wording: Wording
+    every: int = 0
     ranks_within: str | None = None
     negative_share: float = 1.0
     top: int | None = None

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
-from ..config import Config
+from ..config import Config, LeavingConfig, TimeToCancelConfig, TimeToLeaveConfig
 from ..errors import DataError
 from ..language.declarations import Sum
 from ..tasks.base import Task
@@ -71,3 +71,12 @@ def _known(truth: Truth, task: Task, found: Floats) -> Floats:
             "tables are not those of this world"
         )
     return found
+
+
+def true_curves(truth: Truth, config: LeavingConfig, rows: pa.Table, periods: int) -> Floats:
+    """The true P(still there at the end of each period) of rows (n) of a task of time to leave, (n, periods)."""
+    from ..data.world.ceilings import staying
+
+    within = config.active_within if isinstance(config, TimeToLeaveConfig) else None
+    paid = isinstance(config, TimeToCancelConfig) and config.plans != ()
+    return np.clip(staying(truth, rows, config.every, periods, active_within=within, paid=paid), CLOSEST, 1 - CLOSEST)

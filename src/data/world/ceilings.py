@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from ...errors import DataError
 from .chance import Floats
 from .interventions import answers
+from .retelling import retold
 from .truth import Truth
 
 #: default number of draws by task; the standard errors stand beside the probabilities
@@ -99,6 +100,48 @@ TASKS: dict[str, Callable[[Truth, pa.Table, int, int], Floats]] = {
     "value": _buys,
     "winback": _buys,
 }
+
+
+def staying(
+    world: str | Path | Truth, rows: pa.Table, every: int, periods: int, *, active_within: int | None = None,
+    paid: bool = False, draws: int = 40,
+) -> Floats:  # fmt: skip
+    """P(still there at the end of each of so many periods of `every` days), (n, periods), over futures drawn anew.
+
+    `rows` have customer_id and cutoff. With `active_within`, somebody has left at the first end of a period at which he
+    has bought nothing for so many days (days_since_visit of the rows tells what was before the cutoff); without, as
+    soon as his card, or with `paid` his paid plan, has ended.
+    """
+    truth = world if isinstance(world, Truth) else Truth(world)
+    there = np.zeros((rows.num_rows, periods))
+    ids = np.array([int(value) for value in rows["customer_id"].to_pylist()])
+    moments = np.array(rows["cutoff"].cast(pa.timestamp("us")).to_numpy(), "M8[us]")
+    ends = every * np.arange(1, periods + 1)
+    for cutoff in np.unique(moments):
+        mine = np.flatnonzero(moments == cutoff)
+        order = mine[np.argsort(ids[mine], kind="stable")]
+        event = "plans" if active_within is None else "lines"
+        when = _cutoffs(rows.take(pa.array(mine[:1])))
+        told = retold(truth, when, every * periods, event, draws=draws, ids=ids[order].tolist())
+        if event == "plans" and paid:
+            told = told.filter(told["paid"])
+        days = (told["at"].to_numpy() - cutoff).astype("m8[us]").astype(np.float64) / 8.64e10
+        place = np.searchsorted(ids[order], [int(value) for value in told["customer_id"].to_pylist()])
+        future = place * draws + told["draw"].to_numpy()
+        if active_within is None:
+            first = np.full(len(order) * draws, np.inf)
+            np.minimum.at(first, future, days)
+            still = first[:, None] > ends[None, :]
+        else:
+            last = np.repeat(-np.asarray(rows["days_since_visit"].to_numpy(), np.float64)[order], draws)
+            still = np.ones((len(order) * draws, periods), bool)
+            for k, end in enumerate(ends):
+                now = days <= end
+                np.maximum.at(last, future[now], days[now])
+                still[:, k] = end - last < active_within
+            still = np.logical_and.accumulate(still, axis=1)
+        there[order] = still.reshape(len(order), draws, periods).mean(axis=1)
+    return there
 
 
 def _cutoffs(rows: pa.Table) -> list[datetime]:
