@@ -8,7 +8,7 @@ The rooms of the house, from the ground up; imports go downward only:
 - `data`                the contract, sources, checks, ingest, the engine, the simulated world
 - `language`            what a feature, a population and a target are, and their SQL
 - `tasks`               the questions: `churn`, `conversion`, `next_offer`, `value`, `winback`, `defection`,
-                        `loyalty`, `segments`
+                        `loyalty`, `segments`, `risk`, `unusual`, `uplift`, `up_sell`
 - `features`            feature blocks, and snapshots: what was known of each key at each cutoff
 - `models`              the learners, calibration, baselines, and the bundle that is saved
 - `explain`             exact contributions, reasons in words, the review page

@@ -372,6 +372,57 @@ class SegmentsConfig(TaskConfig):
     watched: PositiveInt = 2
 
 
+class RiskConfig(TaskConfig):
+    """Customers who bought lately: who will send back too much, or not pay, within the horizon? A queue for a person.
+
+    `cases` says what counts: `returns` (at least `returns_from` returns that make at least `returned_share` of what is
+    bought), `payments` (a bill in arrears). Leave out what the data do not tell.
+    """
+
+    horizon: PositiveInt = 180
+    active_within: PositiveInt = 365
+    cases: tuple[Literal["returns", "payments"], ...] = Field(("returns", "payments"), min_length=1)
+    returned_share: Annotated[float, Field(gt=0, le=1)] = 0.25
+    returns_from: PositiveInt = 4
+
+
+class UnusualConfig(TaskConfig):
+    """Customers who bought lately: who returns, owes or redeems like hardly anybody else? Rare, not proven."""
+
+    active_within: PositiveInt = 365
+
+
+class UpliftConfig(TaskConfig):
+    """Customers targeted by campaigns of some `kinds` (none: all), part of them held back at random: whom does it move?
+
+    Needs `contacts.treated`. The learner's trees are few and small: an effect is a difference, and hard to see.
+    """
+
+    kinds: tuple[str, ...] = ()
+    learner: LearnerConfig = LearnerConfig(
+        num_leaves=8,
+        max_depth=4,
+        n_estimators=120,
+        learning_rate=0.04,
+        min_child_samples=200,
+        colsample_bytree=0.4,
+        reg_lambda=10.0,
+    )
+    bootstrap: PositiveInt = 200
+
+
+class UpSellConfig(TaskConfig):
+    """Customers x the next tier of each line that they buy: who will step up, and what margin (or sales) will it bring?
+
+    Needs products with line, tier and price: tiers are ranked within their line by mean price.
+    """
+
+    horizon: PositiveInt = 90
+    active_within: PositiveInt = 120
+    not_bought_within: PositiveInt = 365
+    worth_of: Literal["amount", "margin"] = "margin"
+
+
 class TasksConfig(Frozen):
     """The tasks of a project; one that is absent is not run. What reads another's scores stands after it."""
 
@@ -386,6 +437,10 @@ class TasksConfig(Frozen):
     segments: SegmentsConfig | None = None
     conversion: ConversionConfig | None = None
     stages: StagesConfig | None = None
+    risk: RiskConfig | None = None
+    unusual: UnusualConfig | None = None
+    uplift: UpliftConfig | None = None
+    up_sell: UpSellConfig | None = None
 
     def named(self) -> dict[str, TaskConfig]:
         """The configured tasks by name, in the order of their declaration."""

@@ -177,11 +177,6 @@ def explain(
 
 
 # ------------------------------------------------------------------------------------------- what is asked beside
-def _labels(found: Found) -> list[str]:
-    keys = found.task.keys
-    return [str(v) for v in found.rows[keys[1]].to_pylist()] if len(keys) > 1 else [""] * found.rows.num_rows
-
-
 def _best_row(found: Found) -> pa.Table:
     raw = found.explainer.raw_score(found.rows)
     return found.rows.slice(int(np.argmax(raw)), 1)
@@ -193,7 +188,7 @@ def _what_if(found: Found, settings: dict[str, Setting]) -> dict[str, Any]:
     changed = with_settings(found.rows, settings)
     after = probabilities(found.explainer, model, changed)
     order = np.argsort(-before, kind="stable")[:SHOWN]
-    labels = _labels(found)
+    labels = found.task.labels(found.rows)
     best = _best_row(found)
     families = {column.name: column.family for column in model.columns}
     touched = {families[name] for name in settings}

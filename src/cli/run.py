@@ -26,6 +26,8 @@ from ..training.leaving import train_leaving
 from ..training.record import record
 from ..training.several import train_several
 from ..training.story import as_good_words, worth_in_words
+from ..training.uplift import train_uplift
+from ..training.uplift_judge import VARIANT
 from .console import Console
 
 REPORTS, EXPORTS = "reports", "exports"
@@ -59,6 +61,8 @@ def _task(data: Dataset, name: str, console: Console, trials: int | None, second
         return _computed(data, name, console)
     if task.outcomes:
         return _several(data, name, console)
+    if task.treatment is not None:
+        return _effect(data, name, console)
     with console.step(f"{name}: train"):
         trained = train(data, name, trials=trials, seconds=seconds, say=console.say)
     for sentence in as_good_words(trained.judgement, trained.fitted.rules):
@@ -107,7 +111,7 @@ def _computed(data: Dataset, name: str, console: Console) -> dict[str, Any]:
     return {
         **({} if found is None else {"segments": found.as_dict(), "alerts": list(found.alerts)}),
         "grade": None,
-        "metrics": {},
+        "metrics": drawn.metrics,
         "intervals": {},
         "left_out": list(drawn.left_out),
         "run_id": drawn.run_id,
@@ -182,6 +186,38 @@ def _leaving(data: Dataset, name: str, console: Console) -> dict[str, Any]:
     }
 
 
+def _effect(data: Dataset, name: str, console: Console) -> dict[str, Any]:
+    """The effect of a contact: trained, judged, exported and put out; there is no page."""
+    config = data.config
+    with console.step(f"{name}: train"):
+        trained = train_uplift(data, name, say=console.say)
+    for sentence in trained.judged.reasons:
+        console.note(sentence)
+    with console.step(f"{name}: export"):
+        folder = export(config, name, config.home / EXPORTS / config.name / name)
+    with console.step(f"{name}: score"):
+        report = score(data, name, load(config, name), force=True, say=console.say)
+    return {
+        "grade": trained.judged.letter,
+        "grade_reasons": list(trained.judged.reasons),
+        "primary_metric": trained.material.task.primary_metric,
+        "variant": VARIANT,
+        "learner": trained.model.learner,
+        "rule": trained.judged.rule,
+        "metrics": trained.judged.metrics,
+        "intervals": {name: [one.low, one.high] for name, one in trained.judged.intervals.items()},
+        "tested": trained.judged.rows,
+        "left_out": [*trained.material.left_out_words(), *trained.material.snapshots.plan.left_out],
+        "run_id": trained.run_id,
+        "model_name": trained.registered.name,
+        "model_version": trained.registered.version,
+        "scores": str(report.folder),
+        "export": str(folder),
+        "review": None,
+        "rows": report.rows,
+    }
+
+
 def write_review(config: Config, name: str, review: review_page.Review) -> Path:
     """The page of a task under reports/<config>/<task>.html, without those who asked to be forgotten."""
     path = config.home / REPORTS / config.name / f"{name}.html"
@@ -227,6 +263,7 @@ def judged(trained: Trained) -> dict[str, Any]:
         "worth_words": list(worth_in_words(trained.material.task, judgement)),
         "simpler_as_good": as_good_words(judgement, trained.fitted.rules),
         "dropped_features": trained.fitted.diet.dropped,
+        **({} if trained.together is None else {"together": trained.together.as_dict()}),
         "alarms": [alarm.as_dict() for alarm in trained.alarms],
         "windows": [asdict(facts) for facts in trained.material.facts()],
         "left_out": [*trained.material.left_out_words(), *trained.material.snapshots.plan.left_out],

@@ -292,4 +292,15 @@ def task_needs(config: Config) -> dict[str, tuple[Need, ...]]:
         needs["defection"] = (Need("transactions"), Need("subscriptions", ("ended_at", "end_reason")))
     if tasks.segments is not None:
         needs["segments"] = (Need("transactions"),)
+    if tasks.risk is not None:
+        of = {"returns": Need("returns"), "payments": Need("payments", ("paid_at",))}
+        needs["risk"] = (Need("transactions"), *(of[case] for case in tasks.risk.cases))
+    if tasks.unusual is not None:
+        needs["unusual"] = (Need("transactions"),)
+    if tasks.up_sell is not None:
+        rungs = Need("products", ("line", "tier", "price"))
+        needs["up_sell"] = (Need("transactions", ("product_id", tasks.up_sell.worth_of)), rungs)
+    if tasks.uplift is not None:
+        campaigns = Need("campaigns", ("kind",) if tasks.uplift.kinds else ())
+        needs["uplift"] = (Need("transactions"), campaigns, Need("contacts", ("customer_id", "treated")))
     return needs

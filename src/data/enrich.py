@@ -1,6 +1,7 @@
 """Columns that are joined on once, at ingest, so that no feature has to join again.
 
-transactions, returns: category, line, tier, price of their product; transactions and interactions: `local_at`, the wall
+transactions, returns: category, line, tier, price of their product, and the tier next above in its line, by the mean
+price of the tiers' products; transactions and interactions: `local_at`, the wall
 time of `at`, with its `week` (the Monday), `weekday` (in English) and `is_weekend`; contacts: what is known of their
 campaign, and `made`, false for the hold-out (`treated` is false), to whom nothing was said; responses: whose they are
 and of what kind of campaign; offers: the category of their product; and the moment from which on each plan was known.
@@ -87,10 +88,30 @@ def _with_product(query: exp.Select, columns: Columns, name: str, products: Chec
     for column in _OF_PRODUCT[name]:
         if column in products.columns:
             columns[column] = _first_of(columns.get(column), _of("p", column))
+    query = _joined(query, products.view, "p", "product_id")
+    if name == "transactions" and {"line", "tier", "price"} <= set(products.columns):
+        columns["next_tier"] = _of("l", "next_tier")
+        query = query.join(_ladder(products).subquery("l"), on=_same_rung(), join_type="left")
     if name == "transactions" and "margin_rate" in products.columns:
         earned = sql("a * r", a=_own("amount"), r=_of("p", "margin_rate"))
         columns["margin"] = _first_of(columns.get("margin"), earned)
-    return _joined(query, products.view, "p", "product_id")
+    return query
+
+
+def _ladder(products: CheckedTable) -> exp.Select:
+    """For each line and tier of the products the tier next above it."""
+    line, tier, price = (exp.column(name, quoted=True) for name in ("line", "tier", "price"))
+    mean = exp.alias_(exp.Avg(this=price), "price")
+    known = exp.Not(this=exp.Is(this=mean.this.copy(), expression=exp.Null()))
+    rungs = (
+        exp.select(line, tier, mean).from_(exp.table_(products.view, quoted=True)).group_by(line, tier).having(known)
+    )
+    above = sql("lead(tier) OVER (PARTITION BY line ORDER BY price, tier)")
+    return exp.select("line", "tier", exp.alias_(above, "next_tier")).from_(rungs.subquery("r"))
+
+
+def _same_rung() -> exp.Expression:
+    return exp.and_(*(exp.EQ(this=_of("l", name), expression=_of("p", name)) for name in ("line", "tier")))
 
 
 def _with_campaign(query: exp.Select, columns: Columns, name: str, campaigns: CheckedTable) -> exp.Select:

@@ -23,9 +23,10 @@ from .engine import Engine
 class View:
     """A table read as events: the view's columns by those of the table, and the column that says when.
 
-    The first of the columns is the event's key. `until` is the column of the end of what lasts; a row without one has
-    not ended. `amount` is open as long as it. `everybody`: the key is not the row's own one, so that an event may lie
-    in another bucket than whom it concerns, and all of them are read.
+    Without the first of the columns there are no events. `until` is the column of the end of what lasts; a row without
+    one has not ended. `amount` is open as long as it. With `after` days, the event is that it still lasts so many days
+    after it began. `everybody`: the key is not the row's own one, so that an event may lie in another bucket than whom
+    it concerns, and all of them are read.
     """
 
     table: str
@@ -33,6 +34,7 @@ class View:
     at: str
     until: str = ""
     amount: str = ""
+    after: int = 0
     everybody: bool = False
 
     @property
@@ -45,6 +47,7 @@ def _same(*names: str) -> dict[str, str]:
     return {name: name for name in names}
 
 
+ARREARS = 30  # days after which a payment that was not made is in arrears
 _SUBSCRIPTION = ("customer_id", "plan", "fee", "known_at")
 MOMENTS = {
     "arrivals": View("prospects", _same("prospect_id"), "created_at"),
@@ -54,6 +57,11 @@ MOMENTS = {
     "births": View("customers", {"customer_id": "customer_id", "known_at": "acquired_at"}, "birth_date"),
     "customer_stages": View("stages", {"customer_id": "entity_id"} | _same("stage", "known_at"), "at"),
     "prospect_stages": View("stages", {"prospect_id": "entity_id"} | _same("stage", "known_at"), "at"),
+    "rungs": View(
+        "transactions",
+        {"tier": "next_tier"} | _same("customer_id", "line", "order_id", "amount", "known_at"),
+        "at",
+    ),
     "subscription_starts": View("subscriptions", _same(*_SUBSCRIPTION), "started_at"),
     "subscription_ends": View("subscriptions", _same(*_SUBSCRIPTION, "end_reason"), "ended_at"),
     "subscription_changes": View(
@@ -61,6 +69,7 @@ MOMENTS = {
     ),
     "issues": View("interactions", _same("customer_id", "kind", "known_at"), "at", "resolved_at"),
     "dues": View("payments", _same("customer_id", "known_at"), "due_at", "paid_at", "amount"),
+    "arrears": View("payments", _same("customer_id", "amount", "known_at"), "due_at", "paid_at", after=ARREARS),
 }
 _ONLY_AT_THE_END = ("end_reason",)
 
@@ -86,7 +95,7 @@ def moments_of(columns: Mapping[str, Mapping[str, str]]) -> dict[str, dict[str, 
         if not all(column in present for column in view.needed):
             continue
         kinds = {own: present[theirs] for own, theirs in view.columns.items() if theirs in present}
-        if view.until:
+        if view.until and not view.after:
             kinds |= {"open": "BIGINT", "lasted": "DOUBLE"}
             kinds |= {f"open_{view.amount}": present[view.amount]} if view.amount in present else {}
         views[name] = {**kinds, "at": present[view.at]}
@@ -118,6 +127,11 @@ def define_moments(
             engine.define(named(name), _events(source, carried | {"at": begun}, *dates))
             continue
         ended = exp.column(view.until, quoted=True)
+        if view.after:
+            later = sql(f"b + INTERVAL {view.after} DAY", b=begun)
+            still = sql("e IS NULL OR e > l", e=ended, l=later)
+            engine.define(named(name), _events(source, carried | {"at": later}, begun).where(still))
+            continue
         days = sql("(EPOCH_US(e) - EPOCH_US(b)) / 8.64e10", e=ended, b=begun)
         amount = {f"open_{view.amount}": view.amount} if view.amount in columns[view.table] else {}
         at_start = {own: _nothing(kinds[own]) if own in _ONLY_AT_THE_END else value for own, value in carried.items()}

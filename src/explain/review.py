@@ -30,6 +30,7 @@ from .review_parts import (
     Review,
     Score,
     Subject,
+    Together,
     Window,
 )
 from .review_view import spread_rows
@@ -52,6 +53,7 @@ __all__ = [
     "Review",
     "Score",
     "Subject",
+    "Together",
     "Verdict",
     "Window",
     "render",

@@ -178,6 +178,18 @@ class Driver:
 
 
 @dataclass(frozen=True, config=_STRICT)
+class Together:
+    """Two things that go together: how many have both, and the lift over chance with its 95 % interval."""
+
+    first: str
+    second: str
+    customers: int
+    lift: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True, config=_STRICT)
 class Reason:
     """One group's contribution (log-odds) to one score; `without` is the calibrated probability without it."""
 
@@ -294,6 +306,8 @@ class Review:
     reason_cohorts: tuple[ReasonCohort, ...] = ()
     error_words: str = ""
     stability: tuple[Picture, ...] = ()
+    together: tuple[Together, ...] = ()
+    together_words: str = ""
     alarms: tuple[str, ...] = ()
     limits: tuple[str, ...] = ()
     knots: tuple[tuple[float, Share], ...] = ()

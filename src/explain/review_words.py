@@ -22,6 +22,7 @@ class MetricWords:
     less_is_better: bool = False
 
 
+QUEUES = (1, 2, 5, 10)  # per cent of the rows that a queue for a person holds
 METRICS = {
     "average_precision": MetricWords(
         "Purity of the list",
@@ -65,6 +66,24 @@ METRICS = {
         "number",
         True,
     ),
+    **{
+        f"gain_at_{percent}pct": MetricWords(
+            f"Found in a queue of {percent} %",
+            f"Share of all {{positives}} among the {percent} % with the highest scores.",
+            f"gain at {percent} %",
+        )
+        for percent in QUEUES
+    },
+    **{
+        f"false_alarms_at_{percent}pct": MetricWords(
+            f"False alarms in a queue of {percent} %",
+            f"Share of the {percent} % with the highest scores that are {{negatives}}. Less is better.",
+            f"false alarms at {percent} %",
+            "share",
+            True,
+        )
+        for percent in QUEUES
+    },
     "map_at_10": MetricWords(
         "Quality of the first ten",
         "How early in a list of ten offers the right ones stand, averaged over {entities}. A perfect list has 100 %.",

@@ -55,6 +55,7 @@ ELSEWHERE = "Asia/Shanghai"
 _SETTINGS: dict[str, dict[str, Any]] = {
     "next_offer": {"min_buyers": 3},
     "value": {"horizon": 30},
+    "up_sell": {"horizon": 110, "active_within": 400, "not_bought_within": 30},
     "winback": {"horizon": 30, "silent_for": 20},
     "defection": {"horizon": 90, "silent_for": 10, "silent_at_most": 200, "causes": ("price", "service")},
 }
@@ -99,6 +100,26 @@ def every_task() -> tuple[Task, ...]:
         for settings in [{"of": kind} for kind in kinds] or [{}]:
             tasks.append(declare(name, config(**settings, **_SETTINGS.get(name, {}))))
     return tuple(tasks)
+
+
+def blocks_to_look_at(task: Task) -> list[Block]:
+    """The blocks whose features are looked at with a task: each kind of key once, so that nothing is computed twice.
+
+    All of them for the first task and for plans, whose rows bring their own cutoffs; else those with a key that no
+    earlier task has, and those from which they are derived.
+    """
+    earlier = [set(other.keys) for other in every_task()[: every_task().index(task)]]
+    if set(task.keys) in earlier:
+        return []
+    if task.is_planned or not earlier:
+        return list(BLOCKS.values())
+
+    def is_new(block: Block) -> bool:
+        keys = [set(part.key) for part in (*block.groups, *block.fitted)]
+        return any(key <= set(task.keys) and not any(key <= other for other in earlier) for key in keys)
+
+    new = [block for block in BLOCKS.values() if is_new(block)]
+    return [*_needed_by(new), *new]
 
 
 def engine(threads: int = 1) -> DuckDBEngine:
@@ -223,7 +244,7 @@ def assert_target_in_window(
 def _outcomes(task: Task, company: Company, spine: pa.Table, new: NewEngine) -> dict[tuple[Any, ...], Any]:
     with new() as opened:
         snapshots = Snapshots(company.dataset(opened), task, blocks=())
-        measures = [task.outcome.condition.measure, *([task.worth.measure] if task.worth is not None else [])]
+        measures = [*task.outcome.measures, *([task.worth.measure] if task.worth is not None else [])]
         snapshots._set_spine(spine, measures)
         cutoff = spine["cutoff"][0].as_py()
         moment = PerRow() if task.is_planned else Shared(cutoff, company.zone)

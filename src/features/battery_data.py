@@ -37,11 +37,12 @@ _TICK = timedelta(microseconds=1)
 _TYPES = {"id": pa.int64(), "text": pa.string(), "number": MONEY, "timestamp": TIME, "boolean": pa.bool_()}
 _WORDS = ("store", "web", "it's {so}", "Käse", "")
 _PRODUCT = {"category": pa.string(), "line": pa.string(), "tier": pa.string(), "price": MONEY}
+_NEXT = {"plain": "dear"}  # by tier, the next above in every line
 _LOCAL = {"local_at": TIME, "week": pa.date32(), "weekday": pa.string(), "is_weekend": pa.bool_()}
 _CAMPAIGN = {"campaign_kind": pa.string(), "starts_at": TIME, "ends_at": TIME}
 _OWNED = {name: pa.int64() for name in ("customer_id", "prospect_id", "campaign_id", "offer_id")}
 ENRICHED: Mapping[str, Mapping[str, pa.DataType]] = {
-    "transactions": _PRODUCT | _LOCAL,
+    "transactions": _PRODUCT | _LOCAL | {"next_tier": pa.string()},
     "interactions": _LOCAL,
     "returns": {"category": pa.string(), "line": pa.string()},
     "contacts": _CAMPAIGN | {"made": pa.bool_()},
@@ -300,7 +301,7 @@ class _Maker:
         product = self.random.choice([*sold, None])
         amount = Decimal(self.random.choice([self.random.randint(-500, 9000), 10])) / 100
         of_product = {name: product[name] if product else None for name in ("product_id", *_PRODUCT)}
-        return of_product | {"amount": amount}
+        return of_product | {"amount": amount, "next_tier": _NEXT.get(of_product["tier"])}
 
     def _interactions(self, made: dict[str, list[Row]]) -> list[Row]:
         kinds = ("complaint", "service", "visit", "referral", "survey", "failure")

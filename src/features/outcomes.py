@@ -33,7 +33,7 @@ class Outcomes(Snapshots):
         ended = pc.less_equal(spine["window_end"], pa.scalar(self.data.observed_until, _MICROSECONDS))
         spine = spine.filter(ended)
         moment = PerRow() if self.task.is_planned else Shared(as_of, self.zone)
-        self._set_spine(spine, [self.task.outcome.condition.measure])
+        self._set_spine(spine, self.task.outcome.measures)
         found = self.engine.arrow(compile_spine((), self.task.outcome, moment, self.tables))
         return found.select([*self.task.keys, "window_end", "target"])
 

@@ -32,7 +32,7 @@ from ..language.sight import Columns
 from .spelled import describe, for_value, names_of_attribute, of_attribute, slugs
 
 Learned = Mapping[str, tuple[str, ...]]
-_OF_ROWS = ("cutoff", "window_end", "target", "worth", "__row")
+_OF_ROWS = ("cutoff", "window_end", "target", "worth", "treated", "__row")
 
 
 @dataclass(frozen=True)

@@ -36,6 +36,7 @@ from ..language.declarations import (
     Ratio,
     Requirement,
     Seen,
+    Together,
     Visible,
 )
 from ..language.expressions import days, equal, missing_share, ratio
@@ -163,17 +164,21 @@ class Snapshots:
     def _eligible(self, spine: pa.Table, moment: Moment, with_target: bool) -> pa.Table:
         target = self.task.outcome if with_target else None
         requirements = self.task.population.requirements
-        measures = [requirement.condition.measure for requirement in (*requirements, *([target] if target else []))]
+        conditions = (*requirements, *([target] if target else []))
+        measures = [measure for condition in conditions for measure in condition.measures]
         if with_target and self.task.worth is not None:
             measures.append(self.task.worth.measure)
+        if with_target and self.task.treatment is not None:
+            measures += self.task.treatment.measures
         self._set_spine(spine, measures)
         eligible = self.engine.arrow(self._spine_query(target, moment))
         return eligible.select([name for name in eligible.column_names if not name.startswith("edge_")])
 
-    def _spine_query(self, target: Requirement | None, moment: Moment) -> exp.Select:
+    def _spine_query(self, target: Requirement | Together | None, moment: Moment) -> exp.Select:
         """The rows of the spine that are eligible."""
-        worth = self.task.worth if target is not None else None
-        return compile_spine(self.task.population.requirements, target, moment, self.tables, worth)
+        known = target is not None
+        worth, treatment = (self.task.worth, self.task.treatment) if known else (None, None)
+        return compile_spine(self.task.population.requirements, target, moment, self.tables, worth, treatment)
 
     def _set_spine(self, spine: pa.Table, measures: Sequence[Measure]) -> None:
         self.engine.add_table(SPINE, with_edges(spine, edges_needed(measures), self.zone))
@@ -311,6 +316,10 @@ class Snapshots:
         """What a fitted feature may know of its rows: keys, cutoff and what was planned; not what came of it."""
         allowed = [name for name in self._population_columns() if name != "window_end"]
         return spine.select([name for name in allowed if name in spine.column_names])
+
+    def visible(self, as_of: datetime) -> Visible:
+        """What is in sight at a moment, cut there, for what is computed beside the features."""
+        return self._visible(Shared(as_of, self.zone))
 
     def _visible(self, moment: Shared) -> Visible:
         """What fitted features see at a cutoff."""

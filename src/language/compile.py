@@ -9,10 +9,10 @@ from __future__ import annotations
 
 from sqlglot import exp
 
-from .declarations import Condition, Feature, Group, Measure, Requirement
-from .expressions import COMPARISONS, ZERO, equal, of_somebody
+from .declarations import Condition, Feature, Group, Measure, Requirement, Together
+from .expressions import COMPARISONS, ZERO, equal, of_somebody, ratio
 from .loop import loop_parts
-from .moments import Moment
+from .moments import Moment, PerRow
 from .parts import Part, is_zero_without_events, outputs
 from .sight import Columns, Sight
 
@@ -43,9 +43,40 @@ def compile_together(group: Group, moment: Moment, columns: Columns) -> exp.Sele
     return query
 
 
-def compile_requirement(requirement: Requirement, moment: Moment, columns: Columns) -> exp.Select:
-    """The keys in sight (and cutoffs) with the measured value in a column `value`; compare it with `holds`."""
-    return compile_measure(requirement.table, requirement.key, requirement.condition.measure, moment, columns)
+def compile_requirement(requirement: Requirement | Together, moment: Moment, columns: Columns) -> exp.Select:
+    """The keys in sight (and cutoffs) with the measured value in a column `value`; compare it with `holds`.
+
+    The value of requirements taken together is the number of those that hold.
+    """
+    if isinstance(requirement, Together):
+        return _counted(requirement, moment, columns)
+    measured = compile_measure(requirement.table, requirement.key, requirement.condition.measure, moment, columns)
+    if requirement.over is None:
+        return measured
+    whole = compile_measure(requirement.over.table, requirement.key, requirement.over.measure, moment, columns)
+    keys = _keys(requirement.key, moment)
+    same = exp.and_(*(equal(exp.column(name, "a"), exp.column(name, "b")) for name in keys))
+    share = ratio(exp.column("value", "a"), exp.column("value", "b"))
+    query = exp.select(*(exp.column(name, "a") for name in keys), exp.alias_(share, "value"))
+    return query.from_(measured.subquery("a")).join(whole.subquery("b"), on=same)
+
+
+def _counted(together: Together, moment: Moment, columns: Columns) -> exp.Select:
+    """The keys of which some part holds, and of how many it does."""
+    keys = _keys(together.key, moment)
+    parts = [
+        exp.select(*(exp.column(name, "p") for name in keys))
+        .from_(compile_requirement(part, moment, columns).subquery("p"))
+        .where(holds(part.condition, exp.column("value", "p")))
+        for part in together.parts
+    ]
+    found = parts[0] if len(parts) == 1 else exp.union(*parts, distinct=False)
+    counted = exp.alias_(exp.Count(this=exp.Star()), "value")
+    return exp.select(*keys, counted).from_(found.subquery("u")).group_by(*keys)
+
+
+def _keys(key: tuple[str, ...], moment: Moment) -> tuple[str, ...]:
+    return (*key, *(("cutoff",) if isinstance(moment, PerRow) else ()))
 
 
 def compile_measure(table: str, key: tuple[str, ...], measure: Measure, moment: Moment, columns: Columns) -> exp.Select:

@@ -12,8 +12,8 @@ from datetime import datetime
 from sqlglot import exp
 
 from .compile import compile_measure, compile_requirement, holds
-from .declarations import Count, Group, Pairs, Planned, Requirement, Seen, Worth
-from .expressions import ZERO, equal, number, of_somebody, typed
+from .declarations import Count, Group, Pairs, Planned, Requirement, Seen, Together, Worth
+from .expressions import ZERO, conditions, equal, number, of_somebody, typed
 from .moments import SPINE, Moment, PerRow, Shared, timestamp
 from .sight import Columns, Sight, source_of
 
@@ -56,28 +56,33 @@ def compile_plans(universe: Planned, first: datetime, last: datetime, as_of: dat
     query = query.select(exp.alias_(exp.column(universe.until), "window_end")).distinct()
     begins = exp.Between(this=at.copy(), low=timestamp(first), high=timestamp(last))
     known = exp.LTE(this=known_at, expression=cutoff.copy())
-    return query.from_(universe.table).where(begins, known, *of_somebody(universe.key))
+    chosen = conditions(universe.where)
+    return query.from_(universe.table).where(begins, known, *chosen, *of_somebody(universe.key))
 
 
 def compile_spine(
     requirements: Sequence[Requirement],
-    target: Requirement | None,
+    target: Requirement | Together | None,
     moment: Moment,
     columns: Columns,
     worth: Worth | None = None,
+    treatment: Requirement | None = None,
 ) -> exp.Select:
     """The spine's rows that meet every requirement.
 
-    A column `target` (0 or 1) comes with a target, a column `worth` (a double, 0 without events) with a worth.
+    A column `target` (0 or 1) comes with a target, a column `worth` (a double, 0 without events) with a worth, a column
+    `treated` (0 or 1) with a treatment.
     """
     query = exp.select("s.*").from_(exp.to_table(SPINE).as_("s"))
     for index, requirement in enumerate(requirements):
         measured = compile_requirement(requirement, moment, columns)
         query = _joined(query, measured, requirement.key, f"r{index}", moment)
         query = query.where(holds(requirement.condition, exp.column("value", f"r{index}")))
-    if target is not None:
-        query = _joined(query, compile_requirement(target, moment, columns), target.key, "t", moment)
-        query = query.select(exp.alias_(typed(holds(target.condition, exp.column("value", "t")), "tinyint"), "target"))
+    for name, alias, outcome in (("target", "t", target), ("treated", "c", treatment)):
+        if outcome is not None:
+            query = _joined(query, compile_requirement(outcome, moment, columns), outcome.key, alias, moment)
+            came = holds(outcome.condition, exp.column("value", alias))
+            query = query.select(exp.alias_(typed(came, "tinyint"), name))
     if worth is not None:
         measured = compile_measure(worth.table, worth.key, worth.measure, moment, columns)
         query = _joined(query, measured, worth.key, "w", moment)

@@ -9,10 +9,12 @@ from ..errors import ModelError
 from .base import read_json
 from .classifier import MODEL, BoostedClassifier
 from .clusters import Clusters
+from .effect import EffectModel
 from .hazard import HazardModel
 from .one_of_several import OneOfSeveral
 from .scorecard import Scorecard
 from .scoring_model import ScoringModel
+from .tails import Tails
 
 LOADERS: dict[str, Callable[..., ScoringModel]] = {
     BoostedClassifier.kind: BoostedClassifier.load,
@@ -20,6 +22,8 @@ LOADERS: dict[str, Callable[..., ScoringModel]] = {
     OneOfSeveral.kind: OneOfSeveral.load,
     Clusters.kind: Clusters.load,
     HazardModel.kind: HazardModel.load,
+    Tails.kind: Tails.load,
+    EffectModel.kind: EffectModel.load,
 }
 
 

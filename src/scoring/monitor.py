@@ -82,6 +82,8 @@ def monitor(
     task = declare(task_name, data.config.task(task_name))
     if task.target is None:
         raise ModelError(f"{task_name} is put together from what is known: it foretells nothing that could come true")
+    if task.treatment is not None:
+        raise ModelError(f"{task_name} foretells what a contact changes, which no single outcome shows")
     if task.outcomes:
         raise ModelError(f"{task_name} has no outcome of yes or no by which its old scores could be judged")
     metric = f"map_at_{task.top}" if task.ranks_within else task.ranking_metric

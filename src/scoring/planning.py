@@ -40,7 +40,7 @@ from .results import read_rows, results, scores_folder
 Say = Callable[[str], None]
 PLAN, SUMMARY, MANIFEST = "plan", "summary.json", "_manifest.json"
 _KINDS = {"customer_id": "customer", "prospect_id": "prospect"}
-_ITEMS = ("offer_id", "campaign_id")
+_ITEMS = ("offer_id", "campaign_id", "line")
 _FORMULAS = ("=", "+", "-", "@", "\t", "\r", "\n")
 
 

@@ -74,6 +74,8 @@ class Scorer:
             columns |= reach(self.task, columns)
         if self.bundle.worth is not None:
             columns |= self.bundle.worth.foretell(snapshot, probability).columns()
+        if self.task.caution:
+            columns["caution"] = pa.repeat(pa.scalar(self.task.caution), n)
         columns |= reasons.columns(self.writer.write_batch(snapshot, reasons.feature))
         columns |= _provenance(job, scored_at, n)
         return pa.table(columns), raw if of_all is None else of_all

@@ -11,11 +11,15 @@ from ..config import (
     DefectionConfig,
     LoyaltyConfig,
     NextOfferConfig,
+    RiskConfig,
     SegmentsConfig,
     StagesConfig,
     TaskConfig,
     TimeToCancelConfig,
     TimeToLeaveConfig,
+    UnusualConfig,
+    UpliftConfig,
+    UpSellConfig,
     ValueConfig,
     WinbackConfig,
 )
@@ -27,8 +31,12 @@ from .defection import defection
 from .leaving import time_to_cancel, time_to_leave
 from .loyalty import loyalty
 from .next_offer import next_offer
+from .risk import risk
 from .segments import segments
 from .stages import stages
+from .unusual import unusual
+from .up_sell import up_sell
+from .uplift import uplift
 from .value import value
 from .winback import winback
 
@@ -60,4 +68,12 @@ def declare(name: str, config: TaskConfig) -> Task:
             return defection(config)
         case SegmentsConfig():
             return segments(config)
+        case RiskConfig():
+            return risk(config)
+        case UnusualConfig():
+            return unusual(config)
+        case UpliftConfig():
+            return uplift(config)
+        case UpSellConfig():
+            return up_sell(config)
     raise ConfigError(f"no task is called '{name}'")

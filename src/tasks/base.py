@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..language.declarations import Pairs, Planned, Population, Requirement, Worth
+import pyarrow as pa
+
+from ..language.declarations import Pairs, Planned, Population, Requirement, Together, Worth
 
 
 @dataclass(frozen=True)
@@ -100,9 +102,12 @@ class Task:
     training, never in evaluation. `worth` is the money that comes of a row within the target's time: a task that has
     one foretells it beside the probability, and is held against `worth_rules`. With `outcomes` the question is which of
     several things comes about, and the target says that one of them does; `ordered`: the first of them is the furthest
-    on one way, the last to come no further. A task without a target is not trained: its
-    `traits` make a scorecard, or its `behaviour` (features) makes groups; with `every` it asks how long it takes until
-    somebody is no longer in the population, which is looked at every so many days up to the horizon.
+    on one way, the last to come no further. With a `treatment`, the question is what that does to the target, where
+    chance decided who got it. A task without a target is not trained: its `traits` make a scorecard, its `behaviour`
+    (features) makes groups, or what lies far in its `tails` is unusual; with `every` it asks how long it takes until
+    somebody is no longer in the population, which is looked at every so many days up to the horizon. `metrics` are
+    judged and shown beside those of every task. `caution` stands on every row and on the page: what the score must not
+    be used for.
     """
 
     name: str
@@ -111,10 +116,10 @@ class Task:
     target_text: str
     keys: tuple[str, ...]
     population: Population
-    target: Requirement | None
+    target: Requirement | Together | None
     horizon: int
     blocks: tuple[str, ...]
-    primary_metric: Literal["average_precision", "map_at_10", "worth_rmse", "macro_roc_auc", "concordance"]
+    primary_metric: Literal["average_precision", "map_at_10", "worth_rmse", "macro_roc_auc", "concordance", "qini"]
     rules: tuple[RuleOfThumb, ...]
     wording: Wording
     every: int = 0
@@ -128,14 +133,18 @@ class Task:
     traits: tuple[Trait, ...] = ()
     outcomes: tuple[Outcome, ...] = ()
     ordered: bool = False
+    treatment: Requirement | None = None
     behaviour: tuple[str, ...] = ()
+    tails: tuple[Evidence, ...] = ()
+    metrics: tuple[str, ...] = ()
+    caution: str = ""
 
     def __post_init__(self) -> None:
         if any(not outcome.requirement.condition.measure.looks_ahead for outcome in self.outcomes):
             raise ValueError(f"the outcomes of {self.name} must look ahead: give their measures `ahead` or `until`")
         if self.target is None:
             return
-        if not self.target.condition.measure.looks_ahead:
+        if not all(measure.looks_ahead for measure in self.target.measures):
             raise ValueError(f"the target of {self.name} must look ahead: give its measure `ahead` or `until`")
 
     @property
@@ -143,8 +152,13 @@ class Task:
         """The key whose rows belong together: the customer, or the prospect."""
         return self.keys[0]
 
+    def labels(self, rows: pa.Table) -> list[str]:
+        """What each row is about beside its entity: the offer, the campaign, the line and tier; empty where nothing."""
+        others = [rows[key].to_pylist() for key in self.keys[1:]]
+        return [", ".join(map(str, of)) for of in zip(*others, strict=True)] if others else [""] * rows.num_rows
+
     @property
-    def outcome(self) -> Requirement:
+    def outcome(self) -> Requirement | Together:
         """The target of a task that has one."""
         if self.target is None:
             raise ValueError(f"{self.name} is put together from what is known: it has no target")
@@ -165,7 +179,8 @@ class Task:
         """The tables that the population and the target cannot do without."""
         universe = self.population.universe
         seen = [universe.left.table, universe.right.table] if isinstance(universe, Pairs) else [universe.table]
-        needed = [*seen, *(requirement.table for requirement in self.population.requirements)]
-        needed += [self.target.table] if self.target is not None else []
+        needed = [*seen, *(table for requirement in self.population.requirements for table in requirement.tables)]
+        needed += [*self.target.tables] if self.target is not None else []
+        needed += [*self.treatment.tables] if self.treatment is not None else []
         needed += [self.worth.table] if self.worth is not None else []
         return tuple(dict.fromkeys(needed))

@@ -8,10 +8,12 @@ silent customer has left. They are means over re-simulated futures where there i
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..config import Config, LeavingConfig, TimeToCancelConfig, TimeToLeaveConfig
 from ..errors import DataError
@@ -50,12 +52,12 @@ def true_probability(truth: Truth, task: Task, rows: pa.Table) -> Floats | None:
 
 
 def true_worth(truth: Truth, task: Task, rows: pa.Table) -> Floats | None:
-    """The money expected of each row, (n,), or None where the task has no worth, or one that is not the margin.
+    """The money expected of each row, (n,), or None where the task has no worth, or one that is not a customer's margin.
 
     `rows` as for `true_probability`, which raises the same.
     """
     measure = None if task.worth is None else task.worth.measure
-    if not isinstance(measure, Sum) or measure.column != "margin":
+    if not isinstance(measure, Sum) or measure.column != "margin" or task.keys != ("customer_id",):
         return None
     from ..data.world.ceilings import true_margins
 
@@ -80,3 +82,32 @@ def true_curves(truth: Truth, config: LeavingConfig, rows: pa.Table, periods: in
     within = config.active_within if isinstance(config, TimeToLeaveConfig) else None
     paid = isinstance(config, TimeToCancelConfig) and config.plans != ()
     return np.clip(staying(truth, rows, config.every, periods, active_within=within, paid=paid), CLOSEST, 1 - CLOSEST)
+
+
+def true_effect(truth: Truth, task: Task, rows: pa.Table) -> Floats:
+    """The true effect of the contact on each row's target, (n,): P(purchase | contacted) - P(purchase | held back)."""
+    from ..data.world.ceilings import true_effects
+
+    return true_effects(truth, rows.select([*task.keys]))
+
+
+def share_of_abusers(truth: Truth, rows: pa.Table, raw: Floats, percents: Sequence[int]) -> dict[str, float]:
+    """By the truth: which share of all planted abusers who have begun stand in queues of so many per cent of the rows.
+
+    `rows` (n) have customer_id and `cutoff`, `raw` (n,) is the score by which the queue is ordered. Beside the share of
+    all, that of each kind of abuse, at 5 %.
+    """
+    known = truth.trouble(pc.unique(rows["cutoff"]).to_pylist(), 0, customers=[int(i) for i in pc.unique(rows[0])])
+    known = known.filter(known["begun"]).select(["customer_id", "cutoff", "kind"])
+    asked = pa.table({"customer_id": rows[0].cast(pa.int64()), "cutoff": rows["cutoff"], "raw": raw})
+    known = known.set_column(0, "customer_id", known["customer_id"].cast(pa.int64()))
+    of = asked.join(known, ["customer_id", "cutoff"]).sort_by([("raw", "descending")])
+    kind = np.asarray(of["kind"].to_pylist(), object)
+    abuser, found = np.array([one is not None for one in kind]), {}
+    for percent in percents:
+        queue = abuser[: round(len(abuser) * percent / 100)]
+        found[f"truth.test.abusers_at_{percent}pct"] = float(queue.sum() / max(abuser.sum(), 1))
+    queue = kind[: round(len(kind) * 0.05)]
+    for name in sorted({one for one in kind if one is not None}):
+        found[f"truth.test.{name}_at_5pct"] = float((queue == name).sum() / (kind == name).sum())
+    return found

@@ -23,11 +23,14 @@ from ..features.snapshot import Snapshots
 from ..models.bundle import save_bundle
 from ..models.scorecard import Scorecard
 from ..models.scoring_model import ScoringModel
+from ..models.tails import Tails
 from ..registry.lookup import Resolved
 from ..registry.tracking import start_run
 from ..registry.versions import register, set_alias
 from ..tasks import declare
 from ..tasks.base import Task
+from ..tasks.risk import QUEUES
+from .ceiling import open_truth, share_of_abusers
 from .segmenting import Segments, draw_up_moments, draw_up_segments
 from .splits import windows_of
 
@@ -36,7 +39,7 @@ Say = Callable[[str], None]
 
 @dataclass(frozen=True)
 class DrawnUp:
-    """A registered version of a score, the rows (n) that it was drawn up from, and what segments are like."""
+    """A registered version of a score, the rows (n) it was drawn up from, its metrics, and what segments are like."""
 
     task: Task
     model: ScoringModel
@@ -44,6 +47,7 @@ class DrawnUp:
     left_out: tuple[str, ...]
     registered: Resolved
     run_id: str
+    metrics: dict[str, float]
     segments: Segments | None = None
 
 
@@ -86,10 +90,16 @@ def draw_up(data: Dataset, name: str, *, seed: int | None = None, say: Say = lam
             segments = draw_up_segments(data, task, config, snapshots, rows, later, seed=data.config.seed)
             model = segments.model
             run.log_dict(segments.as_dict(), "segments.json")
+        elif task.tails:
+            model = Tails.fit(task.tails, snapshots.columns, rows)
         else:
             model = Scorecard.fit(task.traits, snapshots.columns, rows)
         scores = model.raw_score(rows)
-        run.log_metrics({"rows": float(rows.num_rows), "mean_score": float(np.mean(scores))})
+        metrics = {"rows": float(rows.num_rows), "mean_score": float(np.mean(scores))}
+        truth = open_truth(data.config) if task.tails else None
+        if truth is not None:
+            metrics |= share_of_abusers(truth, rows, scores, QUEUES)
+        run.log_metrics(metrics)
         say("registering")
         with tempfile.TemporaryDirectory() as folder:
             bundle = Path(folder) / "bundle"
@@ -105,4 +115,4 @@ def draw_up(data: Dataset, name: str, *, seed: int | None = None, say: Say = lam
             registered = register(data.config, name, run, bundle)
             # There is nothing by which a card could be promoted: the newest one is in use.
             set_alias(data.config, name, "champion", str(registered.version))
-    return DrawnUp(task, model, rows, snapshots.plan.left_out, registered, run.id, segments)
+    return DrawnUp(task, model, rows, snapshots.plan.left_out, registered, run.id, metrics, segments)

@@ -55,7 +55,7 @@ def customers_of(
     without = probability_without(reasons.group_contribution, reasons.raw_score, model.calibrator)
     percentile = percentiles(reasons.raw_score, np.sort(distribution))
     base = float(explainer.contributions(rows.slice(0, 1))[0, -1])
-    labels = rows[task.keys[1]].to_pylist() if len(task.keys) > 1 else [""] * rows.num_rows
+    labels = task.labels(rows)
     happened = rows["target"].to_pylist() if "target" in rows.column_names else [None] * rows.num_rows
     moments = rows["cutoff"].to_pylist()
     by_entity: dict[str, list[Score]] = {}

@@ -23,11 +23,13 @@ from ..models.worth import Foretold
 from ..registry.lookup import Resolved
 from ..registry.tracking import CONFIG_FILE, Run, start_run
 from ..registry.versions import aliases, register
+from ..tasks.risk import QUEUES
 from .alarms import Alarm, raise_on
+from .associations import Associations, what_goes_together
 from .attributes import check_attributes
-from .ceiling import open_truth, true_probability, true_worth
+from .ceiling import open_truth, share_of_abusers, true_probability, true_worth
 from .evaluate import measure
-from .extras import extras
+from .extras import extras, true_margin_of_lists
 from .fitting import Fitted, fit
 from .judge import Judgement, judge
 from .material import Floats, Material, target_of
@@ -54,6 +56,7 @@ class Trained:
     extra_metrics: dict[str, float]
     registered: Resolved
     run_id: str
+    together: Associations | None = None
 
     @property
     def is_champion(self) -> bool:
@@ -103,6 +106,10 @@ def train(
         auc = judgement.comparison.estimates["model"]["roc_auc"].estimate
         alarms = suspicions(material, fitted.model, auc, explained)
         extra = extras(material.task, tested, judgement.rule)
+        if ceiling is not None and material.task.ranks_within:
+            extra |= true_margin_of_lists(material.task, tested, ceiling, replicates=config.bootstrap, seed=seed)
+        if truth is not None and name == "risk":
+            extra |= share_of_abusers(truth, tested, tested["raw_score"].to_numpy(), QUEUES)
         extra |= _leave_one_out(material, fitted, tested) if material.task.is_planned else {}
         run.log_metrics({**judgement.metrics(), **extra})
         run.log_dict(judgement.graded(), GRADED)
@@ -111,9 +118,13 @@ def train(
         )
         run.log_dict({"alarms": [alarm.as_dict() for alarm in alarms]}, "alarms.json")
         raise_on(alarms, allow=config.allow_suspected_leak)
+        together = None
+        if material.task.ranks_within is not None:
+            together = what_goes_together(material.snapshots, data.observed_until)
+            run.log_dict(together.as_dict(most=1000), "together.json")
         say("registering")
         registered = _register(material, fitted, run, judgement.grade.letter)
-    return Trained(material, fitted, judgement, tested, explained, alarms, extra, registered, run.id)
+    return Trained(material, fitted, judgement, tested, explained, alarms, extra, registered, run.id, together)
 
 
 # ------------------------------------------------------------------------------------------- judging

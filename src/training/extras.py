@@ -12,8 +12,11 @@ from .candidates import UNION, candidate_recall
 from .judge import lists_of
 from .material import Floats, target_of
 from .metrics import brier_parts, coverage_at_k, diversity_at_k, expected_maximum_profit, margin_at_k, maximum_profit
+from .metrics.counts import encode
+from .metrics.lists import margins, rank_lists
 
 LIST = 10
+FEW = 5
 SHORT_LIST = 20
 NO_SOURCES = ("prior:rank", "logistic:rank")
 
@@ -80,3 +83,31 @@ def _variety(prefix: str, task: Task, rows: pa.Table, score: Floats) -> dict[str
         f"{prefix}.coverage_at_{LIST}": coverage_at_k(items, score, lists, LIST),
         f"{prefix}.diversity_at_{LIST}": diversity_at_k(items, score, lists, LIST),
     }
+
+
+def true_margin_of_lists(task: Task, rows: pa.Table, true: Floats, *, replicates: int, seed: int) -> dict[str, float]:
+    """By the true probabilities (n,): what a short list is expected to earn, ranked by the score and by score x margin.
+
+    Nothing where margins are not known. The gain of the second ranking stands with its paired 95 % interval over
+    entities.
+    """
+    if "margin" not in rows.column_names:
+        return {}
+    margin, score = (np.asarray(rows[name].to_numpy(), np.float64) for name in ("margin", "score"))
+    groups, _ = encode(lists_of(task, rows))
+    certain = np.ones(len(score))
+
+    def earned(by: Floats) -> Floats:
+        return margins(rank_lists(certain, by, groups, FEW, true * margin), FEW)
+
+    by_score, by_margin = earned(score), earned(score * margin)
+    _, first = np.unique(groups, return_index=True)
+    entity, number = encode(rows[task.entity].take(pa.array(first)))
+    sums, lists = np.bincount(entity, by_margin - by_score, number), np.bincount(entity, minlength=number)
+    rng = np.random.default_rng(seed)
+    drawn = rng.integers(0, number, (replicates, number))
+    low, high = np.quantile(sums[drawn].sum(axis=1) / lists[drawn].sum(axis=1), (0.025, 0.975)).tolist()
+    name = f"truth.test.margin_at_{FEW}"
+    found = {name: float(by_score.mean()), f"{name}_ranked_by_margin": float(by_margin.mean())}
+    gain = float((by_margin - by_score).mean())
+    return found | {f"{name}_gain": gain, f"{name}_gain_low": low, f"{name}_gain_high": high}

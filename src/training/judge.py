@@ -172,6 +172,7 @@ def judge(
     probability = np.asarray(rows["score"].to_numpy(), np.float64)
     groups = lists_of(task, rows)
     wanted = [*BINARY, *(LISTS if task.ranks_within else ("roc_auc_within",) if groups is not None else ())]
+    wanted += [name for name in task.metrics if name not in wanted]
     by_rank = [name for name in wanted if not metric_named(name).needs_probability]
     by_probability = [name for name in wanted if name not in by_rank]
     parts = []

@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 
 from ..config import TaskConfig
 from ..data.dataset import Dataset
+from ..data.moments import why_absent
 from ..errors import DataError, ModelError
 from ..features.snapshot import Snapshots
 from ..tasks import declare
@@ -44,7 +45,7 @@ class WindowFacts:
 
 
 class Material:
-    """All rows of one task, by window; one with several outcomes is only for who asks for them (`several`)."""
+    """All rows of one task, by window; several outcomes or a treatment are for who asks for them (`several`)."""
 
     def __init__(self, data: Dataset, name: str, config: TaskConfig, *, seed: int = 0, several: bool = False) -> None:
         self.data, self.config, self.seed = data, config, seed
@@ -53,6 +54,8 @@ class Material:
             raise ModelError(f"{name} is put together from what is known, not trained; `rapport run` draws it up")
         if self.task.outcomes and not several:
             raise ModelError(f"{name} asks which of several things comes about; `rapport run` trains and judges it")
+        if self.task.treatment is not None and not several:
+            raise ModelError(f"{name} asks what a contact changes; `rapport run` trains and judges it")
         _check_tables(self.task, data)
         self.zone = data.config.zone
         self._outside: dict[str, list[str]] = {}
@@ -157,6 +160,7 @@ class Material:
         for number, piece in enumerate(self._pieces(spine)):
             values = score(piece)
             came_of_it = ["target", *(["worth"] if self.task.worth is not None else [])]
+            came_of_it += ["treated"] if self.task.treatment is not None else []
             keys = piece.select([*self.task.keys, "cutoff", "window_end", *came_of_it])
             for name, column in values.items():
                 keys = keys.append_column(name, pa.array(column))
@@ -207,4 +211,5 @@ def _zoned(zone: object) -> pa.DataType:
 def _check_tables(task: Task, data: Dataset) -> None:
     missing = [table for table in task.tables if table not in data.columns]
     if missing:
-        raise DataError(f"{task.name} needs the table {missing[0]}, which the config does not map; see `rapport check`")
+        why = why_absent(missing[0], data.columns)
+        raise DataError(f"{task.name} cannot be trained: there is {why}; map it in the config, see `rapport check`")

@@ -13,12 +13,13 @@ import pyarrow.compute as pc
 
 from ..explain import illustrations
 from ..explain.interactions import Interactions, strongest_partner
-from ..explain.review import Check, Measure, Picture, Provenance, Review, Subject, Window
+from ..explain.review import Check, Measure, Picture, Provenance, Review, Subject, Together, Window
 from ..explain.review_answers import GRADES
 from ..explain.trees import TablesDoNotApply
 from ..models.scoring_model import ScoringModel
 from ..tasks.base import Task
 from .alarms import Alarm
+from .associations import SHOWN as SHOWN_PAIRS
 from .attributes import grouped
 from .cohort_reasons import reason_cohorts
 from .cohorts import cohorts_of
@@ -94,6 +95,11 @@ def tell(trained: Trained) -> Review:
         reason_cohorts=cohorts,
         error_words=errors,
         stability=stability,
+        together=tuple(
+            Together(pair.category, pair.other, pair.customers, pair.lift, pair.low, pair.high)
+            for pair in (trained.together.pairs[:SHOWN_PAIRS] if trained.together is not None else ())
+        ),
+        together_words="" if trained.together is None else trained.together.words,
         alarms=tuple(alarm.message for alarm in trained.alarms if alarm.stops),
         limits=(*_limits(trained), *(() if stability else (ONE_FORECAST,))),
         knots=_knots(fitted.model, fitted.calibration_scores),
@@ -141,6 +147,7 @@ def _window(fact: WindowFacts) -> Window:
 def _measures(task: Task, judgement: Judgement) -> tuple[Measure, ...]:
     best = {name: one for known in judgement.best() for name, one in known.items()}
     names = [task.primary_metric, *(SHOWN_WORTH if task.worth else ()), *(SHOWN_LISTS if task.ranks_within else SHOWN)]
+    names += task.metrics
     measures = []
     for name in dict.fromkeys(names):
         own, other, gain = judgement.beside_rule(name)
@@ -206,7 +213,7 @@ def _left_out(texts: Sequence[str]) -> list[str]:
 
 def _limits(trained: Trained) -> tuple[str, ...]:
     material, judgement = trained.material, trained.judgement
-    limits: list[str] = []
+    limits = [f"A score is {material.task.caution}."] if material.task.caution else []
     limits += as_good_words(judgement, trained.fitted.rules)
     if not judgement.calibrated:
         limits.append("The probabilities are off by more than chance explains; read them as a ranking.")

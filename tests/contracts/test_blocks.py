@@ -21,7 +21,9 @@ with engine() as _opened:
     _DATA = COMPANY.dataset(_opened)
     TABLES: Columns = _DATA.columns
 ROWS = {
-    **dict.fromkeys(("customer_id", "prospect_id", "campaign_id", "category", "cutoff", "window_end"), ""),
+    **dict.fromkeys(
+        ("customer_id", "prospect_id", "campaign_id", "category", "line", "tier", "cutoff", "window_end"), ""
+    ),
     **dict.fromkeys(("starts_at", "ends_at", "campaign_kind"), ""),
 }
 LEARNED = {

@@ -28,6 +28,7 @@ from rapport.features.battery import (
     assert_point_in_time,
     assert_same_everywhere,
     assert_target_in_window,
+    blocks_to_look_at,
     every_task,
 )
 from rapport.features.battery_data import made_up_company
@@ -56,18 +57,9 @@ ENGINES = [
     for engine in vars(rapport.data.engine).values()
     if isinstance(engine, type) and hasattr(engine, "dialect")
 ]
-ALL = list(BLOCKS.values())
 TASKS = {f"{task.name} of {' and '.join(task.keys)}": task for task in every_task()}
 CHURN, CAMPAIGNS, PROSPECTS, OFFERS, *_ = TASKS.values()
 CUSTOMER = ("customer_id",)
-FIRST = {task.keys: task for task in reversed(TASKS.values())}
-"""The first task of each key: what is known of a key is built by it once, other tasks build their population alone."""
-
-
-def blocks_for(task: Task) -> list[Block]:
-    return ALL if FIRST[task.keys] is task else []
-
-
 every_task_and_engine = pytest.mark.parametrize(
     ("task", "engine"),
     [
@@ -80,7 +72,7 @@ every_task_and_engine = pytest.mark.parametrize(
 
 @every_task_and_engine
 def test_features_and_population_as_known_at_the_cutoff(task: Task, engine: Callable[[], Any]) -> None:
-    assert_point_in_time(task, blocks_for(task), new=engine)
+    assert_point_in_time(task, blocks_to_look_at(task), new=engine)
 
 
 @every_task_and_engine
@@ -89,20 +81,22 @@ def test_targets_see_the_horizon_alone(task: Task, engine: Callable[[], Any]) ->
 
 
 @pytest.mark.parametrize(
-    "task", [task for task in FIRST.values() if task.target is not None], ids=lambda task: task.name
+    "task",
+    [task for task in TASKS.values() if blocks_to_look_at(task) and task.target is not None],
+    ids=lambda task: task.name,
 )
 def test_features_are_blind_to_outcomes(task: Task) -> None:
-    assert_blind_to_outcomes(task, [replace(block, groups=(), derived=()) for block in blocks_for(task)])
+    assert_blind_to_outcomes(task, [replace(block, groups=(), derived=()) for block in blocks_to_look_at(task)])
 
 
 @every_task_and_engine
 def test_values_do_not_depend_on_where_and_how_they_are_computed(task: Task, engine: Callable[[], Any]) -> None:
-    assert_same_everywhere(task, blocks_for(task), new=engine)
+    assert_same_everywhere(task, blocks_to_look_at(task), new=engine)
 
 
 @every_task_and_engine
 def test_values_without_history(task: Task, engine: Callable[[], Any]) -> None:
-    assert_defined(task, blocks_for(task), new=engine)
+    assert_defined(task, blocks_to_look_at(task), new=engine)
 
 
 # ------------------------------------------------------------------------------------------- planted leaks

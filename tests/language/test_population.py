@@ -9,7 +9,19 @@ import pytest
 from language.bench import TIME, UTC, day, events
 
 from rapport.data.engine import DuckDBEngine
-from rapport.language.declarations import Condition, Count, Distinct, GapMean, Pairs, Planned, Requirement, Seen, Sum
+from rapport.language.declarations import (
+    Condition,
+    Count,
+    Distinct,
+    GapMean,
+    Over,
+    Pairs,
+    Planned,
+    Requirement,
+    Seen,
+    Sum,
+    Together,
+)
 from rapport.language.moments import SPINE, Moment, PerRow, Shared, with_edges
 from rapport.language.population import compile_plans, compile_spine, compile_universe
 
@@ -170,3 +182,45 @@ def test_a_target_until_each_rows_own_end(engine: DuckDBEngine) -> None:
 def test_an_empty_spine(engine: DuckDBEngine) -> None:
     engine.add_table("events", LIVES)
     assert spine(engine, PerRow(), {"customer_id": []}, [Count(last=(56,)) > 0], Count(ahead=28) == 0) == []
+
+
+@pytest.mark.parametrize("moment", [NOW, PerRow()], ids=["shared", "per row"])
+def test_a_target_as_a_share_of_another_sum(engine: DuckDBEngine, moment: Moment) -> None:
+    engine.add_table("events", events(*({"customer_id": who, "at": day(110), "amount": 10} for who in (1, 2, 3))))
+    back = ((1, 110, 4), (2, 110, 3), (2, 128, 1), (2, 129, 50), (4, 110, 9))  # 4 bought nothing; 129 is too late
+    rows = [{"customer_id": who, "at": day(when), "amount": amount} for who, when, amount in back]
+    engine.add_table("returns", events(*rows))
+    share = Requirement(
+        "returns",
+        CUSTOMER,
+        Sum(column="amount", ahead=28) >= 0.4,
+        over=Over("events", Sum(column="amount", ahead=28)),
+    )
+    assert goals(engine, moment, share, (28,)) == [1, 1, 0, 0]
+    often = Requirement("returns", CUSTOMER, Count(ahead=28) > 1)
+    assert goals(engine, moment, Together((share, often), at_least=2), (28,)) == [0, 1, 0, 0]
+    assert goals(engine, moment, Together((share, often), at_least=1), (28,)) == [1, 1, 0, 0]
+    anything = Requirement("returns", CUSTOMER, Count(ahead=28) > 0)
+    nested = Together((Together((share, often), at_least=2), anything), at_least=1)
+    assert goals(engine, moment, nested, (28,)) == [1, 1, 0, 1]
+
+
+def goals(
+    engine: DuckDBEngine, moment: Moment, target: Requirement | Together, offsets: tuple[int, ...]
+) -> list[object]:
+    table = pa.table({"customer_id": pa.array([1, 2, 3, 4]), "cutoff": pa.array([day(100)] * 4, TIME)})
+    engine.add_table(SPINE, with_edges(table, offsets, UTC))
+    columns = {name: engine.columns(name) for name in ("events", "returns")}
+    found = engine.arrow(compile_spine((), target, moment, columns)).sort_by("customer_id")
+    return list(found["target"].to_pylist())
+
+
+def test_what_cannot_be_taken_together() -> None:
+    none = Requirement("events", CUSTOMER, Count(ahead=28) == 0)
+    some = Requirement("events", CUSTOMER, Count(ahead=28) > 0)
+    other = Requirement("events", PRODUCT, Count(ahead=28) > 0)
+    for parts, at_least, said in (((none, some), 1, "holds without any"), ((some, other), 1, "one and the same key")):
+        with pytest.raises(ValueError, match=said):
+            Together(parts, at_least)
+    with pytest.raises(ValueError, match="cannot hold"):
+        Together((some,), 2)

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from rapport.training.extras import extras
+from rapport.training.extras import extras, true_margin_of_lists
 
 TARGET = [0, 1, 0, 1, 0, 1, 0, 1]
 SCORE = [0.1, 0.2, 0.3, 0.4, 0.5, 0.7, 0.8, 0.9]
@@ -72,3 +72,25 @@ def test_the_margin_of_lists_ranked_by_score_and_by_margin():
     found = extras(task, one, "by")
     assert found["test.margin_at_10"] == pytest.approx(2.0)  # the dear one stands last
     assert found["test.margin_at_10_ranked_by_margin"] == pytest.approx(52.0)
+
+
+def test_what_lists_are_expected_to_earn_by_the_true_probabilities():
+    task = SimpleNamespace(
+        name="next_offer", ranks_within="category", keys=("customer_id", "category"), entity="customer_id"
+    )
+    lists = pa.table(
+        {
+            "customer_id": ["a"] * 6 + ["b"] * 6,
+            "cutoff": [0] * 12,
+            "category": [f"c{i}" for i in range(6)] * 2,
+            "score": [0.9, 0.8, 0.7, 0.6, 0.5, 0.4] * 2,
+            "margin": [1.0] * 5 + [10.0] + [1.0] * 6,
+        }
+    )
+    true = np.array([0.5] * 12)
+    found = true_margin_of_lists(task, lists, true, replicates=200, seed=0)
+    assert found["truth.test.margin_at_5"] == pytest.approx(2.5)
+    assert found["truth.test.margin_at_5_ranked_by_margin"] == pytest.approx((4 * 0.5 + 5 + 2.5) / 2)
+    assert found["truth.test.margin_at_5_gain"] == pytest.approx(2.25)
+    assert (found["truth.test.margin_at_5_gain_low"], found["truth.test.margin_at_5_gain_high"]) == (0.0, 4.5)
+    assert true_margin_of_lists(task, lists.drop("margin"), true, replicates=2, seed=0) == {}

@@ -18,14 +18,15 @@ import pyarrow.parquet as pq
 
 from ...errors import DataError
 from .chance import Floats
-from .interventions import answers
+from .interventions import answers, moves
 from .retelling import retold
 from .truth import Truth
 
 #: default number of draws by task; the standard errors stand beside the probabilities
-DRAWS = {"churn": 8, "conversion": 16, "next_offer": 60, "value": 4, "winback": 8}
+DRAWS = {"churn": 8, "conversion": 16, "next_offer": 60, "value": 4, "winback": 8, "up_sell": 60}
 #: the same for money: over the 365 days of a customer who buys, 24 draws add 2 % to the mean squared error
 WORTH_DRAWS = 24
+_AT_ONCE = 5  # draws of which every line is held
 
 
 def true_probabilities(
@@ -34,9 +35,9 @@ def true_probabilities(
     """The true probability of each row's target, (n,), in the order of the rows; NaN where there is none.
 
     churn: rows with customer_id and cutoff; no purchase in (cutoff, cutoff + horizon]. next_offer: with category too; a
-    purchase of it within the horizon. conversion: with prospect_id and cutoff; a contract within the horizon; or with
-    customer_id and campaign_id; an answer before the campaign ends (0 for the hold-out). value, winback: a purchase
-    within the horizon. Ids may be numbers or text.
+    purchase of it within the horizon. up_sell: with line and tier. conversion: with prospect_id and cutoff; a contract
+    within the horizon; or with customer_id and campaign_id; an answer before the campaign ends (0 for the hold-out).
+    value, winback: a purchase within the horizon. Ids may be numbers or text.
     `world` is the folder of a written world, or its Truth (which remembers what it lived through).
     """
     truth = world if isinstance(world, Truth) else Truth(world)
@@ -55,6 +56,42 @@ def true_margins(world: str | Path | Truth, rows: pa.Table, *, horizon: int, dra
     ids = _ids(rows, "customer_id")
     known = truth.futures(_cutoffs(rows), horizon, draws=draws or WORTH_DRAWS, customers=ids)
     return _matched(rows, known, ("customer_id", "cutoff"), "margin")
+
+
+def _up_sell(truth: Truth, rows: pa.Table, horizon: int, draws: int) -> Floats:
+    """Counted on retold futures, a few draws at a time: how often something of the line and tier is bought."""
+    products = pq.read_table(truth.folder / "products.parquet", columns=["product_id", "line", "tier"])
+    cutoffs, ids = _cutoffs(rows), _ids(rows, "customer_id")
+    keys = ["customer_id", "cutoff", "line", "tier"]
+    parts = []
+    for first in range(0, draws, _AT_ONCE):
+        told = retold(truth, cutoffs, horizon, "lines", draws=_AT_ONCE, first_draw=first, ids=ids, salt=6)
+        told = told.select(["customer_id", "cutoff", "draw", "product_id"])
+        told = told.set_column(3, "product_id", told["product_id"].cast(products["product_id"].type))
+        bought = told.join(products, "product_id").group_by([*keys, "draw"]).aggregate([])
+        parts.append(bought.group_by(keys).aggregate([([], "count_all")]))
+    counted = pa.concat_tables(parts).group_by(keys).aggregate([("count_all", "sum")])
+    share = pc.divide(counted["count_all_sum"].cast(pa.float64()), float(len(parts) * _AT_ONCE))
+    # who bought nothing of it in any draw has no row
+    return np.nan_to_num(
+        _matched(rows, counted.append_column("probability", share), ("customer_id", "cutoff", "line", "tier"))
+    )
+
+
+def true_effects(truth: Truth, rows: pa.Table, *, draws: int = 16) -> Floats:
+    """P(purchase before the campaign ends | contacted) - P(... | held back) of rows with customer_id and campaign_id.
+
+    With the offer that was planned for each. NaN where the contact is not one of the company's.
+    """
+    contacts = pq.read_table(truth.folder / "contacts.parquet", columns=["customer_id", "campaign_id", "offer_id"])
+    parts = []
+    for campaign in pc.unique(rows["campaign_id"]).to_pylist():
+        targeted = contacts.filter(pc.equal(contacts["campaign_id"], int(campaign)))
+        targeted = targeted.filter(pc.is_valid(targeted["customer_id"]))
+        moved = moves(truth, int(campaign), draws=draws, customers=targeted["customer_id"].to_pylist())
+        joined = targeted.join(moved, ["customer_id", "offer_id"], join_type="inner")
+        parts.append(joined.select(["customer_id", "campaign_id"]).append_column("probability", joined["effect"]))
+    return _matched(rows, pa.concat_tables(parts), ("customer_id", "campaign_id"))
 
 
 def _churn(truth: Truth, rows: pa.Table, horizon: int, draws: int) -> Floats:
@@ -99,6 +136,7 @@ TASKS: dict[str, Callable[[Truth, pa.Table, int, int], Floats]] = {
     "next_offer": _next_offer,
     "value": _buys,
     "winback": _buys,
+    "up_sell": _up_sell,
 }
 
 

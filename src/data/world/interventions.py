@@ -6,7 +6,7 @@ Treated and held-out futures share their random numbers (chance.py), so that the
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import date, timedelta
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from .foresight import NO_FORCE, OUTCOMES
 from .market import ACQUISITION, CAMPAIGN_KINDS, DISCOUNTS, offer_id
 from .products import CATEGORIES
 from .replay import Cutoff, Seen
+from .simulation import Ints
 from .state import CUSTOMER, FUTURE, PROSPECT, SILENT
 from .truth import Truth, moments
 
@@ -116,14 +117,7 @@ def answers(truth: Truth, campaign_id: int, *, draws: int = 100, customers: Sequ
 
     The cutoff is the campaign's start. Columns customer_id, cutoff, offer_id, probability, probability_se.
     """
-    market = truth.replay.market
-    days = np.flatnonzero(market["campaign"] == campaign_id - 1)
-    if days.size == 0:
-        own = int((market["campaign"] >= 0).sum())
-        raise DataError(f"campaign {campaign_id} is not one of the company's {own}")
-    day = market[days[0]]
-    window = np.array([int(truth.world.config.contacting.window_days)], np.int64)
-    start = truth.world.config.start + timedelta(days=int(days[0]))
+    day, start, window = _campaign(truth, campaign_id)
     place = OUTCOMES.index("answers")
 
     def one(seen: Seen) -> pa.Table:
@@ -142,6 +136,48 @@ def answers(truth: Truth, campaign_id: int, *, draws: int = 100, customers: Sequ
         return pa.concat_tables(parts)
 
     return truth.collect([start], int(window[0]), CUSTOMER, one, customers)
+
+
+def moves(truth: Truth, campaign_id: int, *, draws: int = 16, customers: Sequence[int] | None = None) -> pa.Table:
+    """What the contact of a campaign does to P(purchase before it ends), of every customer, for each of its offers.
+
+    The cutoff is the campaign's start. Columns customer_id, cutoff, offer_id, effect, effect_se (an upper bound: both
+    futures share their random numbers).
+    """
+    day, start, window = _campaign(truth, campaign_id)
+
+    def silent(seen: Seen, force: Floats) -> tuple[Floats, Floats]:
+        result, _ = truth.foresee(seen, window, draws=draws, mode=SILENT, quiet=True, force=force)
+        return result.mean[:, 0], result.error[:, 0]
+
+    def one(seen: Seen) -> pa.Table:
+        held, held_error = silent(seen, NO_FORCE)
+        parts = []
+        for offer in range(len(day["offer_category"])):
+            force = np.array([day["kind"], offer, day["offer_category"][offer], day["offer_discount"][offer]], float)
+            treated, error = silent(seen, force)
+            columns = {
+                "customer_id": seen.ids,
+                "cutoff": moments(seen, len(seen.ids)),
+                "offer_id": pa.array(np.full(len(seen.ids), offer_id(campaign_id - 1, offer))),
+                "effect": pa.array(held - treated),
+                "effect_se": pa.array(np.hypot(error, held_error)),
+            }
+            parts.append(pa.table(columns))
+        return pa.concat_tables(parts)
+
+    return truth.collect([start], int(window[0]), CUSTOMER, one, customers)
+
+
+def _campaign(truth: Truth, campaign_id: int) -> tuple[Any, date, Ints]:
+    """The day of the market on which a campaign starts, its date, and its length in days, (1,)."""
+    market = truth.replay.market
+    days = np.flatnonzero(market["campaign"] == campaign_id - 1)
+    if days.size == 0:
+        own = int((market["campaign"] >= 0).sum())
+        raise DataError(f"campaign {campaign_id} is not one of the company's {own}")
+    window = np.array([int(truth.world.config.contacting.window_days)], np.int64)
+    return market[days[0]], truth.world.config.start + timedelta(days=int(days[0])), window
 
 
 def _kind(name: str) -> int:

@@ -6,12 +6,26 @@ A new block is a module with a `BLOCK` and a line here; the shared battery of `t
 from __future__ import annotations
 
 from ...language.declarations import Block
-from . import breadth, campaigns, contacts, lifecycle, offers, profile, prospects, references, rhythm, service, spending
+from . import (
+    abuse,
+    breadth,
+    campaigns,
+    contacts,
+    lifecycle,
+    offers,
+    profile,
+    prospects,
+    references,
+    rhythm,
+    service,
+    spending,
+    tiers,
+)
 
 BLOCKS: dict[str, Block] = {
     module.BLOCK.name: module.BLOCK
     for module in (
         *(spending, rhythm, breadth, contacts, campaigns, offers),
-        *(service, references, lifecycle, profile, prospects),
+        *(service, references, lifecycle, profile, prospects, abuse, tiers),
     )
 }

@@ -20,11 +20,14 @@ _UNKNOWN = float("nan")
 
 def _order() -> list[Metric]:
     at_shares = []
-    for share, percent in ((0.05, 5), (0.1, 10), (0.2, 20)):
+    for share, percent in ((0.01, 1), (0.02, 2), (0.05, 5), (0.1, 10), (0.2, 20)):
         gain = partial(ranking.gain_of, share=share)
 
         def lift(counts: Counts, share: float = share) -> FloatArray:
             return ranking.gain_of(counts, share) / share
+
+        def false_alarms(counts: Counts, share: float = share) -> FloatArray:
+            return 1 - ranking.gain_of(counts, share) * counts.total_positives / (share * counts.total)
 
         at_shares += [
             Metric(
@@ -40,6 +43,14 @@ def _order() -> list[Metric]:
                 f"Share of all positives that stand among the highest-scored {percent} %.",
                 perfect=_UNKNOWN,
                 of_counts=gain,
+            ),
+            Metric(
+                f"false_alarms_at_{percent}pct",
+                f"False alarms at {percent} %",
+                f"Share of the highest-scored {percent} %, the queue, that are no cases.",
+                "lower",
+                _UNKNOWN,
+                of_counts=false_alarms,
             ),
             Metric(
                 f"capture_at_{percent}pct",
