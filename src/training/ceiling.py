@@ -52,7 +52,7 @@ def true_probability(truth: Truth, task: Task, rows: pa.Table) -> Floats | None:
 
 
 def true_worth(truth: Truth, task: Task, rows: pa.Table) -> Floats | None:
-    """The money expected of each row, (n,), or None where the task has no worth, or one that is not a customer's margin.
+    """The money expected of each row, (n,), or None where the task has no such worth: a customer's margin.
 
     `rows` as for `true_probability`, which raises the same.
     """
