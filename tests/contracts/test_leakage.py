@@ -58,7 +58,15 @@ ENGINES = [
     if isinstance(engine, type) and hasattr(engine, "dialect")
 ]
 TASKS = {f"{task.name} of {' and '.join(task.keys)}": task for task in every_task()}
-CHURN, CAMPAIGNS, PROSPECTS, OFFERS, *_ = TASKS.values()
+CHURN, CAMPAIGNS, PROSPECTS, OFFERS = (
+    TASKS[name]
+    for name in (
+        "churn of customer_id",
+        "conversion of customer_id and campaign_id",
+        "conversion of prospect_id",
+        "next_offer of customer_id and category",
+    )
+)
 CUSTOMER = ("customer_id",)
 every_task_and_engine = pytest.mark.parametrize(
     ("task", "engine"),
