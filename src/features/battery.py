@@ -115,7 +115,7 @@ def blocks_to_look_at(task: Task) -> list[Block]:
         return list(BLOCKS.values())
 
     def is_new(block: Block) -> bool:
-        keys = [set(part.key) for part in (*block.groups, *block.fitted)]
+        keys = [*(set(group.key) for group in block.groups), *(set(fitted.key) for fitted in block.fitted)]
         return any(key <= set(task.keys) and not any(key <= other for other in earlier) for key in keys)
 
     new = [block for block in BLOCKS.values() if is_new(block)]

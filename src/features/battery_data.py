@@ -301,7 +301,7 @@ class _Maker:
         product = self.random.choice([*sold, None])
         amount = Decimal(self.random.choice([self.random.randint(-500, 9000), 10])) / 100
         of_product = {name: product[name] if product else None for name in ("product_id", *_PRODUCT)}
-        return of_product | {"amount": amount, "next_tier": _NEXT.get(of_product["tier"])}
+        return of_product | {"amount": amount, "next_tier": _NEXT.get(of_product["tier"] or "")}
 
     def _interactions(self, made: dict[str, list[Row]]) -> list[Row]:
         kinds = ("complaint", "service", "visit", "referral", "survey", "failure")

@@ -19,7 +19,7 @@ from sqlglot import exp
 
 from ..data.dataset import Dataset, whole
 from ..language.compile import compile_together
-from ..language.declarations import Group, Made, Pairs, Requirement, Seen, Visible
+from ..language.declarations import Group, Made, Pairs, Requirement, Seen, Together, Visible
 from ..language.guards import refuse_foresight
 from ..language.moments import SPINE, Moment, Shared, shift
 from ..language.parts import Part
@@ -195,7 +195,7 @@ class SnapshotStream(Snapshots):
     def _features_query(self, moment: Moment, parts: Sequence[Part] = ()) -> exp.Select:
         return self._prepared(("features", moment), lambda: super(SnapshotStream, self)._features_query(moment))
 
-    def _spine_query(self, target: Requirement | None, moment: Moment) -> exp.Select:
+    def _spine_query(self, target: Requirement | Together | None, moment: Moment) -> exp.Select:
         return self._prepared(
             ("spine", target is None, moment), lambda: super(SnapshotStream, self)._spine_query(target, moment)
         )

@@ -20,7 +20,7 @@ def risk(config: RiskConfig) -> Task:
     Of `payments`: a bill that comes to be in arrears.
     """
     ahead = config.horizon
-    cases = {
+    cases: dict[str, Requirement | Together] = {
         "returns": Together(
             (
                 Requirement("returns", CUSTOMER, Count(ahead=ahead) >= config.returns_from),

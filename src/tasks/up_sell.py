@@ -15,7 +15,6 @@ def up_sell(config: UpSellConfig) -> Task:
     Target: something of that line and tier is bought within the horizon; worth: its margin (or sales).
     """
     within = config.not_bought_within
-    money = "margin" if config.worth_of == "margin" else "sales"
     return Task(
         name="up_sell",
         question=f"Who will step up to the next tier of a line within {config.horizon} days, and what will that bring?",
@@ -49,9 +48,6 @@ def up_sell(config: UpSellConfig) -> Task:
         worth=Worth("transactions", RUNG, Sum(column=config.worth_of, ahead=config.horizon)),
         worth_rules=(
             AmountRule("line", "pace", ("line_spend_365d",), "what he spends on the line, carried on", days=365),
-            AmountRule(
-                "one_item", "product", (f"tier_item_{money}", "tier_share"), "an item of it by his taste for it"
-            ),
         ),
         wording=Wording(
             entity="customer",
