@@ -13,6 +13,8 @@ import pyarrow.compute as pc
 from ..language.declarations import FeatureColumn
 from ..models.encoding import numbers
 
+_MISSING, _CONSTANT, _EQUAL = "missing in every row", "the same in every row", "equal"
+
 
 @dataclass(frozen=True)
 class Diet:
@@ -29,6 +31,19 @@ class Diet:
         named = "; ".join(f"{name} ({why})" for name, why in self.dropped.items())
         return f"{len(self.dropped)} of {len(self.dropped) + len(self.kept)} features say nothing new: {named}"
 
+    @property
+    def in_short(self) -> str:
+        """A sentence for a reviewer: how many were dropped, and for what; empty where none was."""
+        if not self.dropped:
+            return ""
+        kinds = [why.split(" to ")[0] for why in self.dropped.values()]  # "equal to x" is one kind
+        told = {_MISSING: "missing in every row", _CONSTANT: "the same in every row", _EQUAL: "equal to another one"}
+        parts = [f"{kinds.count(kind)} {words}" for kind, words in told.items() if kind in kinds]
+        return (
+            f"{len(self.dropped)} of {len(self.dropped) + len(self.kept)} features say nothing new in training and are "
+            f"left out: {', '.join(parts)}."
+        )
+
 
 def diet(training: pa.Table, columns: Sequence[FeatureColumn]) -> Diet:
     """Drop features that are missing in every training row, have one value in all of them, or equal an earlier one.
@@ -42,11 +57,11 @@ def diet(training: pa.Table, columns: Sequence[FeatureColumn]) -> Diet:
     for column in columns:
         content = _numbers(training, column.name) if column.kind == "number" else _words(training, column.name)
         if content.missing == training.num_rows:
-            dropped[column.name] = "missing in every row"
+            dropped[column.name] = _MISSING
         elif content.is_constant:
-            dropped[column.name] = "the same in every row"
+            dropped[column.name] = _CONSTANT
         elif content.digest in seen:
-            dropped[column.name] = f"equal to {seen[content.digest]}"
+            dropped[column.name] = f"{_EQUAL} to {seen[content.digest]}"
         else:
             seen[content.digest] = column.name
             kept.append(column)

@@ -15,6 +15,7 @@ from ..explain import illustrations
 from ..explain.interactions import Interactions, strongest_partner
 from ..explain.review import Check, Measure, Picture, Provenance, Review, Subject, Together, Window
 from ..explain.review_answers import GRADES
+from ..explain.review_words import interval, metric_named_in_words, number
 from ..explain.trees import TablesDoNotApply
 from ..models.scoring_model import ScoringModel
 from ..tasks.base import Task
@@ -24,7 +25,7 @@ from .attributes import grouped
 from .cohort_reasons import reason_cohorts
 from .cohorts import cohorts_of
 from .customers import sample_customers
-from .evaluate import Grade
+from .evaluate import Grade, Interval
 from .experiment import Trained
 from .fairness import fairness
 from .figures import thinned
@@ -221,13 +222,14 @@ def _limits(trained: Trained) -> tuple[str, ...]:
     if left_out_auc is not None:
         within = judgement.comparison.estimates["model"]["roc_auc_within"].estimate
         limits.append(
-            "Intervals hold for these campaigns; another campaign may differ. Within campaigns the AUC is "
-            f"{within:.3f}; with all other campaigns to learn from it would be {left_out_auc:.3f}."
+            "Intervals hold for these campaigns; another campaign may differ. Within a campaign the order is right for "
+            f"{number(within)} of pairs (AUC); with all other campaigns to learn from it would be for "
+            f"{number(left_out_auc)}."
         )
     limits += material.left_out_words()
     limits += _left_out(material.snapshots.plan.left_out)
     if trained.fitted.diet.dropped:
-        limits.append(f"{trained.fitted.diet.text}. They are left out.")
+        limits.append(trained.fitted.diet.in_short)
     days = (material.data.observed_until - material.data.first_event).days
     limits.append(f"The data span {days} days; whatever comes more rarely than that is new to the model.")
     return tuple(limits)
@@ -237,27 +239,33 @@ def as_good_words(judgement: Judgement, rules: Rules) -> list[str]:
     """A sentence for each simpler way that is as good as the model within the interval."""
     named = {name: rules.words.get(name, name.replace("_", " ")) for name in judgement.as_good()}
     return [
-        f"Simpler and as good within the interval: {named[name]} (difference {gain.estimate:+.3f}, 95 % interval "
-        f"{gain.low:+.3f} to {gain.high:+.3f})."
+        f"Simpler and as good within the interval: {named[name]} (what the model gains over it: "
+        f"{_gain_in_words(judgement.grade.metric, gain)})."
         for name, gain in judgement.as_good().items()
     ]
 
 
+def _gain_in_words(metric: str, gain: Interval) -> str:
+    """As the page writes it: purity of the list +1.3 points, 95 % interval −0.7 to +3.3 points."""
+    words = metric_named_in_words(metric)
+    band = interval(gain.low, gain.high, words.unit, signed=True)
+    return f"{words.label.lower()} {number(gain.estimate, words.unit, signed=True)}, 95 % interval {band}"
+
+
 def _checklist(trained: Trained, *, fair: bool) -> tuple[Check, ...]:
     judgement = trained.judgement
-    gain = judgement.grade.gain
+    gain, error = judgement.grade.gain, judgement.comparison.estimates["model"]["ece"].estimate
     return (
         Check(
             "Is it better than the rule on later data?",
             gain.low > 0,
-            f"Gain in {judgement.grade.metric.replace('_', ' ')} {gain.estimate:.3f} "
-            f"({gain.low:.3f} to {gain.high:.3f}).",
+            _sentence(_gain_in_words(judgement.grade.metric, gain)),
         ),
         Check(
             "Can its percentages be taken at their word?",
             judgement.calibrated,
-            f"Calibration error {judgement.comparison.estimates['model']['ece'].estimate:.3f}; chance alone would give "
-            f"up to {judgement.band.high:.3f}.",
+            f"What it promises lies {number(error)} from what happened, as a mean over ten groups of equal size; "
+            f"chance alone would give up to {number(judgement.band.high)}.",
         ),
         _leaks(trained.alarms),
         Check("Is its strongest reason one that you would expect?"),
