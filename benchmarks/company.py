@@ -96,8 +96,10 @@ def _slice(rng: np.random.Generator, ids: np.ndarray) -> tuple[pa.Table, pa.Tabl
     return pa.table(profile), pa.table(bought).take(pa.array(order))
 
 
-def train_company(data: Dataset, folder: Path, *, rows: int = 40_000, trees: int = 300) -> Path:
-    """A bundle of so many trees of 31 leaves, trained on some rows of one cutoff."""
+def train_company(
+    data: Dataset, folder: Path, *, rows: int = 40_000, trees: int = 300, leaves: int = 31, deep: int = 6
+) -> Path:
+    """A bundle of so many trees, trained on some rows of one cutoff; `deep` -1 leaves the depth to the learner."""
     task = declare("churn", data.config.task("churn"))
     cutoff = midnight((FIRST + timedelta(days=300)).date(), data.config.zone)
     snapshots = Snapshots(data, task, learn_at=cutoff)
@@ -105,7 +107,9 @@ def train_company(data: Dataset, folder: Path, *, rows: int = 40_000, trees: int
     chosen = np.random.default_rng(1).permutation(spine.num_rows)[:rows]
     table = snapshots.features(spine.take(pa.array(np.sort(chosen))))
     target = table["target"].to_numpy().astype(float)
-    learner = LearnerConfig(num_leaves=31, max_depth=6, n_estimators=trees, learning_rate=0.05, min_child_samples=40)
+    learner = LearnerConfig(
+        num_leaves=leaves, max_depth=deep, n_estimators=trees, learning_rate=0.05, min_child_samples=40
+    )
     model = BoostedClassifier(learner, snapshots.columns, threads=1).fit(table, target)
     raw = model.raw_score(table)
     model = model.with_calibrator(choose_calibrator(raw, target, table["customer_id"].to_numpy(), seed=1))

@@ -9,10 +9,20 @@ import scoring
 
 
 def test_the_usual_route_is_scaled_to_all_rows_and_customers():
-    line = {"customers": 1_000, "rows": 600, "buckets": 2, "seconds": 0.5, "ratio": 1.25, "memory": 900.0}
+    line = {
+        "customers": 1_000,
+        "model": "small",
+        "rows": 600,
+        "buckets": 2,
+        "seconds": 0.5,
+        "ratio": 1.25,
+        "memory": 900.0,
+    }
     peer = {"features": 1e-3, "predict": 1e-3, "explain": 3e-3, "write": 1e-3, "columns": 43}
-    block, said = scoring.told([line], peer, 300)
-    assert block.splitlines()[-1] == "| 1,000 | 600 | 2 | 0.5 | 50.00 | 1.25 | 8 | 900 |"  # (1 + 600 * 0.005) / 0.5
+    block, said = scoring.told([line], {"small": peer}, 300)
+    assert (
+        block.splitlines()[-1] == "| small | 1,000 | 600 | 2 | 0.5 | 50.00 | 1.25 | 8 | 900 |"
+    )  # (1 + 600 * 0.005) / 0.5
     assert "300 rows and 3,000 customers" in said
 
 
