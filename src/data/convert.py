@@ -27,13 +27,15 @@ _FIRST, _LAST = datetime(1, 1, 3), datetime(9998, 12, 31)
 class Converted:
     """`tree`: the canonical value; `bad`: true in rows whose value could not be read (None where that cannot be).
 
-    `expected`: the words for what was expected there; `note`: how dates were read, where a reader should know.
+    `nan`: true in rows whose value says of itself that it is no number, and counts as missing. `expected`: the words
+    for what was expected there; `note`: how dates were read, where a reader should know.
     """
 
     tree: exp.Expression
     bad: exp.Expression | None = None
     expected: str = ""
     note: str = ""
+    nan: exp.Expression | None = None
 
 
 @dataclass(frozen=True)
@@ -116,12 +118,14 @@ def convert_number(raw: exp.Expression, kind: str) -> Converted | None:
     if is_integer(kind) or kind.startswith("DECIMAL"):
         return Converted(sql("CAST(x AS DOUBLE)", x=raw))
     if is_number(kind):
-        return Converted(sql("CASE WHEN n THEN CAST(x AS DOUBLE) END", n=is_a_number(raw), x=raw))
+        nan = sql("x IS NOT NULL AND NOT n", n=is_a_number(raw), x=raw)
+        return Converted(sql("CASE WHEN n THEN CAST(x AS DOUBLE) END", n=is_a_number(raw), x=raw), nan=nan)
     if kind != "VARCHAR":
         return None
     number = sql("TRY_CAST(nullif(x, '') AS DOUBLE)", x=raw)
     bad = sql("nullif(x, '') IS NOT NULL AND y IS NULL", x=raw, y=number)
-    return Converted(sql("CASE WHEN n THEN y END", n=is_a_number(number), y=number), bad, "a number")
+    nan = sql("y IS NOT NULL AND NOT n", n=is_a_number(number), y=number)
+    return Converted(sql("CASE WHEN n THEN y END", n=is_a_number(number), y=number), bad, "a number", nan=nan)
 
 
 def convert_boolean(raw: exp.Expression, kind: str) -> Converted | None:

@@ -7,7 +7,8 @@ campaign, and `made`, false for the hold-out (`treated` is false), to whom nothi
 and of what kind of campaign; offers: the category of their product; and the moment from which on each plan was known.
 
 Amounts become exact decimals with six places: their sums then do not depend on the order of rows, on threads, or on
-the engine, to the bit. What is beyond a million millions is held at that bound (`check` has named it).
+the engine, to the bit. What is infinite or beyond a million millions is held at that bound (`check` has named it), in
+other numbers of the contract too: the sums of whoever has such a row are large, and those of all others what they were.
 """
 
 from __future__ import annotations
@@ -20,9 +21,11 @@ from sqlglot import exp
 from ..config import Config
 from ..errors import DataError
 from .clock import utc_to_local_sql
+from .contract import TABLES
 from .convert import sql
 from .engine import DuckDBEngine
 from .findings import CheckedTable
+from .rules import BOUND
 
 Columns = dict[str, exp.Expression]
 
@@ -35,7 +38,6 @@ _OF_CAMPAIGN = {"campaign_kind": "kind", "starts_at": "starts_at", "ends_at": "e
 _OF_CONTACT = ("customer_id", "prospect_id", "campaign_id", "offer_id", "channel")
 _LOCAL = ("transactions", "interactions")
 _EXACT = ("amount", "quantity", "discount", "coupon", "margin", "price", "cost", "fee")
-_BOUND = "999999999999"
 
 
 def enrich(engine: DuckDBEngine, name: str, tables: Mapping[str, CheckedTable], config: Config) -> str:
@@ -69,6 +71,8 @@ def enrich(engine: DuckDBEngine, name: str, tables: Mapping[str, CheckedTable], 
         columns["week"] = sql("CAST(date_trunc('week', x) AS DATE)", x=local)
         columns["weekday"] = sql("strftime(x, '%A')", x=local)
         columns["is_weekend"] = sql("isodow(x) >= 6", x=local)
+    numbers = {column.name for column in TABLES[name].columns if column.type == "number"}
+    columns |= {column: _held(columns[column]) for column in numbers & columns.keys() - set(_EXACT)}
     columns |= {column: _exact(columns[column]) for column in _EXACT if column in columns}
     selected = [exp.alias_(tree, column, quoted=True) for column, tree in columns.items()]
     view = f"rich.{name}"
@@ -76,11 +80,13 @@ def enrich(engine: DuckDBEngine, name: str, tables: Mapping[str, CheckedTable], 
     return view
 
 
+def _held(number: exp.Expression) -> exp.Expression:
+    held = f"CASE WHEN x IS NOT NULL THEN least(greatest(x, -{BOUND}), {BOUND}) END"  # both skip missing values
+    return sql(held, x=number)
+
+
 def _exact(amount: exp.Expression) -> exp.Expression:
-    held = sql(f"least(greatest(x, -{_BOUND}), {_BOUND})", x=amount)
-    return sql(
-        "CASE WHEN x IS NOT NULL THEN CAST(h AS DECIMAL(18, 6)) END", x=amount, h=held
-    )  # both skip missing values
+    return sql("CAST(h AS DECIMAL(18, 6))", h=_held(amount))
 
 
 def _with_product(query: exp.Select, columns: Columns, name: str, products: CheckedTable) -> exp.Select:
@@ -93,7 +99,7 @@ def _with_product(query: exp.Select, columns: Columns, name: str, products: Chec
         columns["next_tier"] = _of("l", "next_tier")
         query = query.join(_ladder(products).subquery("l"), on=_same_rung(), join_type="left")
     if name == "transactions" and "margin_rate" in products.columns:
-        earned = sql("a * r", a=_own("amount"), r=_of("p", "margin_rate"))
+        earned = sql("a * r", a=_held(_own("amount")), r=_held(_of("p", "margin_rate")))
         columns["margin"] = _first_of(columns.get("margin"), earned)
     return query
 

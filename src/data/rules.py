@@ -16,7 +16,7 @@ from .typed import TypedTable
 ABSURD = 10_000.0
 """An amount is absurd when it is so many times the median amount."""
 BOUND = "999999999999"
-"""No number of the contract can be larger."""
+"""No number of the contract is larger: what is larger is held there (see `enrich`)."""
 
 
 @dataclass(frozen=True)
@@ -47,10 +47,17 @@ def row_rules(typed: TypedTable, now: datetime, observed_until: datetime | None)
         column = table[name]
         if column.missing:
             test = _where("x IS NULL", name)
-            if name in typed.doubtful:
-                test = exp.and_(test, exp.not_(exp.column(f"bad {name}", quoted=True)))
+            for kind, names in (("bad", typed.doubtful), ("nan", typed.perhaps_nan)):
+                if name in names:
+                    test = exp.and_(test, exp.not_(exp.column(f"{kind} {name}", quoted=True)))
             remedy = f"fill in {name}, or leave these rows out with a `query:`"
             yield Rule(column.missing, name, "has no value", remedy, test)
+        if name in typed.perhaps_nan:
+            what, remedy = (
+                "is not a number (NaN), and counts as missing",
+                "correct the source, if these should have one",
+            )
+            yield Rule("warning", name, what, remedy, exp.column(f"nan {name}", quoted=True), (f"raw {name}",))
         if column.type == "number":
             yield from _number_rules(column)
         if column.type == "timestamp":
@@ -70,7 +77,8 @@ def _number_rules(column: Column) -> Iterator[Rule]:
     name = column.name
     remedy = f"correct the source, or map `{name}` to an expression without it"
     test = _where("abs(x) > b", name, b=exp.Literal.number(BOUND))
-    yield Rule("error", name, "is infinite, or beyond a million millions", remedy, test)
+    what = f"is infinite, or beyond a million millions; it counts as {int(BOUND):,}, with its sign"
+    yield Rule("warning", name, what, remedy, test)
     if column.negative:
         booked = "; goods that came back belong in the table `returns`" if name in ("amount", "quantity") else ""
         test = _where("x < 0 AND x >= -b", name, b=exp.Literal.number(BOUND))

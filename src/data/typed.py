@@ -24,7 +24,7 @@ class TypedTable:
 
     `columns` and `attributes` are the names that could be converted. For a column in `doubtful` the view also has
     `raw <column>` (the source's value as text) and `bad <column>` (true where it could not be read); the value says
-    what was expected.
+    what was expected. For one in `perhaps_nan` it has `raw <column>` and `nan <column>` (true where it is NaN).
     """
 
     table: Table
@@ -33,6 +33,7 @@ class TypedTable:
     attributes: tuple[str, ...]
     doubtful: Mapping[str, str]
     notes: tuple[str, ...]
+    perhaps_nan: tuple[str, ...] = ()
 
 
 def id_types(tables: Mapping[str, MappedTable]) -> tuple[dict[str, bool], list[str]]:
@@ -68,7 +69,7 @@ def type_table(
     wanted = {name: kind for name, kind in mapped.columns.items() if table[name].type == "timestamp"}
     spans = time_spans(engine, mapped.view, wanted | _times_among(mapped.attributes))
     selected, doubtful, notes = list[exp.Expression](), dict[str, str](), list(mapped.notes)
-    columns, attributes = list[str](), list[str]()
+    columns, attributes, perhaps_nan = list[str](), list[str](), list[str]()
     for name, kind in {**mapped.columns, **mapped.attributes}.items():
         raw, span = exp.column(name, quoted=True), spans.get(name)
         if name in mapped.columns:
@@ -85,13 +86,20 @@ def type_table(
         selected.append(exp.alias_(converted.tree, name, quoted=True))
         if converted.note:
             notes.append(f"{table.name}.{name} is {converted.note}")
+        nan = converted.nan if name in mapped.columns else None
+        if converted.bad is not None or nan is not None:
+            selected.append(exp.alias_(sql("CAST(x AS TEXT)", x=raw), f"raw {name}", quoted=True))
+        if nan is not None:
+            perhaps_nan.append(name)
+            selected.append(exp.alias_(sql("coalesce(b, false)", b=nan), f"nan {name}", quoted=True))
         if converted.bad is not None:
             doubtful[name] = converted.expected
-            selected.append(exp.alias_(sql("CAST(x AS TEXT)", x=raw), f"raw {name}", quoted=True))
             selected.append(exp.alias_(sql("coalesce(b, false)", b=converted.bad), f"bad {name}", quoted=True))
     view = f"typed.{table.name}"
     engine.define(view, exp.select(*selected or [exp.Null()]).from_(exp.table_(mapped.view, quoted=True)))
-    return TypedTable(table, view, tuple(columns), tuple(attributes), doubtful, tuple(notes)), faults
+    return TypedTable(
+        table, view, tuple(columns), tuple(attributes), doubtful, tuple(notes), tuple(perhaps_nan)
+    ), faults
 
 
 def _times_among(kinds: Mapping[str, str]) -> dict[str, str]:

@@ -144,11 +144,6 @@ def test_missing_values_where_there_must_be_one(tmp_path: Path, column: str) -> 
     assert fault.examples[0][column] is None
 
 
-def test_nan_is_missing(tmp_path: Path) -> None:
-    fault = only_fault(report_of(tmp_path, spoilt("transactions", amount=[1.0, float("nan"), 2.0, 3.0])))
-    assert (fault.column, fault.count, fault.what) == ("amount", 1, "has no value")
-
-
 def test_duplicated_customers(tmp_path: Path) -> None:
     fault = only_fault(report_of(tmp_path, spoilt("customers", customer_id=[1, 2, 1])))
     assert (fault.table, fault.column, fault.count) == ("customers", "customer_id", 2)
@@ -258,9 +253,23 @@ def test_negative_quantities_stop_and_zero_ones_warn(tmp_path: Path) -> None:
     assert (only_fault(report).count, only_fault(report, "warning").count) == (1, 2)
 
 
-def test_infinite_amounts_stop(tmp_path: Path) -> None:
-    fault = only_fault(report_of(tmp_path, spoilt("transactions", amount=[1.0, float("inf"), -float("inf"), 1e13])))
-    assert (fault.column, fault.count) == ("amount", 3)
+def test_infinite_amounts_warn(tmp_path: Path) -> None:
+    report = report_of(tmp_path, spoilt("transactions", amount=[1.0, float("inf"), -float("inf"), 1e13]))
+    assert report.errors == ()
+    fault = only_fault(report, "warning")
+    assert (fault.table, fault.column, fault.count) == ("transactions", "amount", 3)
+    assert {example["amount"] for example in fault.examples} == {"inf", "-inf", "10000000000000.0"}
+
+
+@pytest.mark.parametrize(
+    "amounts", [[10.0, float("nan"), 20.0, 8.0], ["10", "NaN", "20", "8"]], ids=["numbers", "text"]
+)
+def test_what_is_not_a_number_warns_and_what_is_missing_stops(tmp_path: Path, amounts: list[Any]) -> None:
+    fault = only_fault(report_of(tmp_path, spoilt("transactions", amount=amounts)), "warning")
+    assert (fault.place, fault.count, fault.examples[0]["amount"].lower()) == ("transactions.amount", 1, "nan")
+    missing = [amounts[0], None, amounts[1], amounts[3]]
+    report = report_of(tmp_path, spoilt("transactions", amount=missing))
+    assert (only_fault(report).count, only_fault(report, "warning").count) == (1, 1)
 
 
 def test_absurd_and_negative_amounts_warn(tmp_path: Path) -> None:
