@@ -14,6 +14,7 @@ from rapport.config import Config, load_config
 
 Columns = dict[str, Any]
 NOW = datetime(2024, 7, 1, 12)
+NO_PROJECT = Config.model_validate({"name": "none", "time_zone": "UTC", "sources": {}, "tables": {}})
 
 
 def at(text: str) -> datetime:

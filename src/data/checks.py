@@ -15,6 +15,7 @@ from .clock import local_to_utc, utc_to_local
 from .contract import EVENT_TABLES, TABLES, task_needs
 from .engine import DuckDBEngine
 from .findings import CheckedTable, as_faults, broken_rules, keep_good_rows
+from .lake import forget_copies
 from .locations import locate, near
 from .mapping import map_table, sources_of
 from .report import Fault, Report
@@ -37,7 +38,7 @@ def check(config: Config, engine: DuckDBEngine | None = None, *, now: datetime |
         columns = {name: table.columns for name, table in tables.items()}
         return with_needs(config, report, columns)
     finally:
-        forget_sources(own)
+        forget_sources(own, config)
         if engine is None:
             own.close()
 
@@ -120,8 +121,9 @@ def with_needs(config: Config, report: Report, columns: Mapping[str, Iterable[st
     return Report(report.config, tuple(faults), report.rows, report.notes)
 
 
-def forget_sources(engine: DuckDBEngine) -> None:
+def forget_sources(engine: DuckDBEngine, config: Config) -> None:
     """Drop the views and copies that checks and ingest made on the way, and close the databases they read."""
+    forget_copies(config)
     engine.forget("source", "query", "mapped", "typed", "marked", "checked", "rich", "file")
 
 
@@ -140,7 +142,7 @@ def _open_sources(config: Config, engine: DuckDBEngine) -> tuple[list[str], list
             faults.append(Fault("warning", "sources", name, what, "map a table to it, or take it out"))
             continue
         try:
-            open_source(engine, locate(name, config.sources[name], config.folder))
+            open_source(engine, locate(name, config.sources[name], config.folder), config)
             opened.append(name)
         except DataError as error:
             faults.append(Fault("error", ", ".join(sorted(tables)), None, str(error), remedy))

@@ -43,18 +43,18 @@ def cache_key(data: str) -> str:
     return total.hexdigest()[:16]
 
 
-def contents_of(engine: DuckDBEngine, locations: Iterable[Location], cache: Path) -> dict[str, str]:
+def contents_of(engine: DuckDBEngine, locations: Iterable[Location], cache: Path, config: Config) -> dict[str, str]:
     """The sum of each source: of its files' bytes, or of its rows (in any order) for a database."""
     memory_file = cache / "files.json"
     memory: Memory = json.loads(memory_file.read_text()) if memory_file.is_file() else {}
     before = json.dumps(memory)
-    sums = {location.name: _content(engine, location, memory) for location in locations}
+    sums = {location.name: _content(engine, location, memory, config) for location in locations}
     if json.dumps(memory) != before:
         write_aside(memory_file, json.dumps(memory, indent=1))
     return sums
 
 
-def _content(engine: DuckDBEngine, location: Location, memory: Memory) -> str:
+def _content(engine: DuckDBEngine, location: Location, memory: Memory, config: Config) -> str:
     if location.kind in ("parquet", "csv"):
         sums = sorted(_remembered(file, str(file), memory, partial(_sum_of_file, file)) for file in location.files)
         return hashlib.sha256("\n".join(sums).encode()).hexdigest()
@@ -62,8 +62,8 @@ def _content(engine: DuckDBEngine, location: Location, memory: Memory) -> str:
         file = location.files[0]
         key = f"{file}#{location.schema}.{location.table}"
         if not Path(f"{file}.wal").exists():  # what lies in it is not yet in the file
-            return _remembered(file, key, memory, partial(_sum_of_rows, engine, location))
-    return _sum_of_rows(engine, location)
+            return _remembered(file, key, memory, partial(_sum_of_rows, engine, location, config))
+    return _sum_of_rows(engine, location, config)
 
 
 def _remembered(file: Path, key: str, memory: Memory, compute: Callable[[], str]) -> str:
@@ -79,8 +79,8 @@ def _sum_of_file(file: Path) -> str:
         return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
-def _sum_of_rows(engine: DuckDBEngine, location: Location) -> str:
-    open_source(engine, location)
+def _sum_of_rows(engine: DuckDBEngine, location: Location, config: Config) -> str:
+    open_source(engine, location, config)
     view = view_name(location.name)
     total = sql("sum(md5_number_lower(CAST(r AS TEXT)))", r=exp.column("r"))
     tree = exp.select(sql("count(*)"), exp.cast(total, "text")).from_(exp.table_(view, quoted=True, alias="r"))

@@ -95,7 +95,7 @@ def _ingested(config: Config, engine: DuckDBEngine, say: Progress) -> Path:
     except duckdb.Error as error:
         raise DataError(f"the data of {config.name} cannot be read: {first_line(error)}") from error
     finally:
-        forget_sources(engine)
+        forget_sources(engine, config)
     os.utime(folder)
     _prune(cache)
     return folder
@@ -106,7 +106,7 @@ def _sums(config: Config, engine: DuckDBEngine, cache: Path, forgotten: Forgotte
     used = set[str]().union(*(sources_of(mapping) for mapping in config.tables.values()))
     try:
         locations = [locate(name, text, config.folder) for name, text in config.sources.items() if name in used]
-        return fingerprint(config, contents_of(engine, locations, cache), forgotten.digest)
+        return fingerprint(config, contents_of(engine, locations, cache, config), forgotten.digest)
     except (DataError, duckdb.Error, OSError):
         return None
 

@@ -1,4 +1,4 @@
-"""Where the tables come from: files, files of an installed package, DuckDB files, PostgreSQL.
+"""Where the tables come from: files, files of an installed package, DuckDB files, PostgreSQL, tables that Spark knows.
 
 A location in `sources` is one of
 
@@ -6,7 +6,8 @@ A location in `sources` is one of
   several, relative to the folder of the configuration;
 - `package:NAME/path/in/it.parquet`: a file that an installed Python package brings along; it is not imported;
 - `duckdb:path/to/file.duckdb#schema.table` (the schema may be left out: main);
-- `postgresql://user@host:5432/database#schema.table` (the schema may be left out: public).
+- `postgresql://user@host:5432/database#schema.table` (the schema may be left out: public);
+- `spark:lake.sales.orders`: a table or view of Spark's catalogs (Hive, Iceberg, Delta), as `spark.options` name them.
 
 `${NAME}` stands for an environment variable anywhere in it, so that passwords stay out of files.
 """
@@ -70,9 +71,15 @@ def locate(name: str, location: str, folder: Path, environment: Mapping[str, str
     if re.match(r"postgres(ql)?://", text):
         address, schema, table = _database(name, text, "public")
         return Location(name, "postgresql", address=address, schema=schema, table=table)
+    if text.startswith("spark:"):
+        table = text.removeprefix("spark:")
+        if not re.fullmatch(r"([^.`\s]+|`[^`]+`)(\.([^.`\s]+|`[^`]+`))*", table):
+            raise DataError(f"source '{name}': '{table}' is no name of a table; write spark:catalog.schema.table")
+        return Location(name, "spark", table=table)
     if re.match(r"[a-z][a-z0-9+]+:", text):
         scheme = text.partition(":")[0]
-        raise DataError(f"source '{name}': {scheme}: is not known here; use a file, package:, duckdb: or postgresql://")
+        known = "a file, package:, duckdb:, postgresql:// or spark:"
+        raise DataError(f"source '{name}': {scheme}: is not known here; use {known}")
     return Location(name, _file_kind(name, text), _found(name, text, folder))
 
 

@@ -1,4 +1,4 @@
-"""Sources made known to the engine: files and DuckDB tables as views, PostgreSQL tables as copies."""
+"""Sources made known to the engine: files and DuckDB tables as views, tables of PostgreSQL and of Spark as copies."""
 
 from __future__ import annotations
 
@@ -7,18 +7,19 @@ import re
 import duckdb
 from sqlglot import exp
 
+from ..config import Config
 from ..errors import DataError
+from . import lake, postgres
 from .csv_files import open_csv
 from .engine import DuckDBEngine
 from .locations import Location, view_name
-from .postgres import copy_table
 
 
-def open_source(engine: DuckDBEngine, location: Location) -> None:
-    """Make a source known to the engine under `view_name(location.name)`.
+def open_source(engine: DuckDBEngine, location: Location, config: Config) -> None:
+    """Make a source of a project known to the engine under `view_name(location.name)`.
 
-    Files and DuckDB tables become views; CSV files and PostgreSQL tables are copied in. What is open already (for its
-    fingerprint) stays, so that what is checked is what was summed up.
+    Files and DuckDB tables become views; CSV files and tables of PostgreSQL are copied in, those of Spark beside it.
+    What is open already (for its fingerprint) stays, so that what is checked is what was summed up.
 
     Raises DataError where it cannot be read.
     """
@@ -32,8 +33,10 @@ def open_source(engine: DuckDBEngine, location: Location) -> None:
             open_csv(engine, view, location.files)
         elif location.kind == "duckdb":
             _open_duckdb(engine, location, view)
+        elif location.kind == "spark":
+            lake.copy_table(engine, location, view, config)
         else:
-            copy_table(engine, location, view)
+            postgres.copy_table(engine, location, view)
     except duckdb.Error as error:
         where = ", ".join(str(file) for file in location.files[:3]) or f"{location.schema}.{location.table}"
         raise DataError(f"source '{location.name}': {where} cannot be read: {first_line(error)}") from error

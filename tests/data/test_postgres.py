@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
-from small_project import write_project
+from small_project import NO_PROJECT, write_project
 from sqlglot import exp
 
 from rapport.data import sources
@@ -46,7 +46,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 def test_a_table_arrives_with_its_types(server: str, tmp_path: Path) -> None:
     with DuckDBEngine(threads=1) as engine:
-        open_source(engine, locate("letters", f"{server}#crm.Let;ter's", tmp_path))
+        open_source(engine, locate("letters", f"{server}#crm.Let;ter's", tmp_path), NO_PROJECT)
         types = engine.columns("source.letters")
         view = exp.table_("source.letters", quoted=True)
         rows = engine.arrow(
@@ -63,7 +63,7 @@ def test_a_table_arrives_with_its_types(server: str, tmp_path: Path) -> None:
 
 def test_a_table_is_copied_once_and_ingested(server: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     copied = []
-    monkeypatch.setattr(sources, "copy_table", lambda *arguments: copied.append(copy_table(*arguments)))
+    monkeypatch.setattr(sources.postgres, "copy_table", lambda *arguments: copied.append(copy_table(*arguments)))
     mapping = {"customer_id": "id", "at": "zoned", "amount": "paid", "channel": '"select"'}
     entry = {"query": "SELECT * FROM letters WHERE id = 1", "columns": mapping}
     config = write_project(tmp_path, {}, {"transactions": entry}, sources={"letters": f"{server}#crm.Let;ter's"})
@@ -81,7 +81,7 @@ def test_a_variable_holds_the_address(server: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(("table", "told"), [("crm.nothing", "nothing"), ("nowhere.letters", "nowhere")])
 def test_a_missing_table_is_one_plain_message(server: str, tmp_path: Path, table: str, told: str) -> None:
     with DuckDBEngine(threads=1) as engine, pytest.raises(DataError, match=told) as error:
-        open_source(engine, locate("letters", f"{server}#{table}", tmp_path))
+        open_source(engine, locate("letters", f"{server}#{table}", tmp_path), NO_PROJECT)
     assert "\n" not in str(error.value)
 
 
@@ -89,7 +89,7 @@ def test_no_connection_shows_no_password(tmp_path: Path) -> None:
     secret = "hush! it's @secret"
     address = f"postgresql://me:{quote(secret, safe='')}@127.0.0.1:1/db#t"
     with DuckDBEngine(threads=1) as engine, pytest.raises(DataError, match="no connection") as error:
-        open_source(engine, locate("letters", address, tmp_path))
+        open_source(engine, locate("letters", address, tmp_path), NO_PROJECT)
     assert "hush" not in str(error.value)
     assert error.value.__suppress_context__
 
@@ -105,4 +105,4 @@ def test_a_password_is_taken_out_in_either_spelling() -> None:
 def test_a_missing_driver_is_told_with_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "adbc_driver_postgresql", None)
     with DuckDBEngine(threads=1) as engine, pytest.raises(DataError, match=r"pip install 'rapport\[postgres\]'"):
-        open_source(engine, locate("letters", "postgresql://me@127.0.0.1:1/db#t", tmp_path))
+        open_source(engine, locate("letters", "postgresql://me@127.0.0.1:1/db#t", tmp_path), NO_PROJECT)

@@ -7,6 +7,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from small_project import NO_PROJECT
 from sqlglot import exp
 
 from rapport.data.engine import DuckDBEngine
@@ -18,7 +19,7 @@ from rapport.errors import DataError
 def opened(folder: Path, location: str) -> tuple[dict[str, str], list[dict[str, object]]]:
     """Types and rows of a source, in its order."""
     with DuckDBEngine(threads=1) as engine:
-        open_source(engine, locate("it", location, folder))
+        open_source(engine, locate("it", location, folder), NO_PROJECT)
         table = engine.arrow(exp.select("*").from_(exp.table_("source.it", quoted=True)))
         return engine.columns("source.it"), table.to_pylist()
 
@@ -26,7 +27,7 @@ def opened(folder: Path, location: str) -> tuple[dict[str, str], list[dict[str, 
 def refused(folder: Path, location: str, environment: dict[str, str] | None = None) -> str:
     """The one message of a location that cannot be opened."""
     with DuckDBEngine(threads=1) as engine, pytest.raises(DataError) as error:
-        open_source(engine, locate("it", location, folder, environment or {}))
+        open_source(engine, locate("it", location, folder, environment or {}), NO_PROJECT)
     assert "it" in str(error.value)
     assert "\n" not in str(error.value)
     return str(error.value)
@@ -165,7 +166,7 @@ def test_a_missing_table_is_told_which_there_are(tmp_path: Path, stock: Path) ->
 
 def test_forgetting_closes_the_file_and_drops_the_views(tmp_path: Path, stock: Path) -> None:
     with DuckDBEngine(threads=1) as engine:
-        open_source(engine, locate("it", "duckdb:stock.duckdb#v", tmp_path))
+        open_source(engine, locate("it", "duckdb:stock.duckdb#v", tmp_path), NO_PROJECT)
         engine.forget("source", "file")
         left = engine.connection.execute("SELECT table_name FROM information_schema.tables").fetchall()
         assert left == []
