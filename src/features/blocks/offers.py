@@ -121,10 +121,26 @@ BLOCK = Block(
                     family="what it costs",
                     words="usually pays {value} an item; typically {typical}",
                 ),
+                Feature(
+                    "visits_of_any",
+                    Visits(),
+                    definition="visits so far, whatever was bought",
+                    unit="count",
+                    family="bought it before",
+                    words="{value} visits so far, whatever was bought; typically {typical}",
+                ),
             ),
         ),
     ),
     derived=(
+        Feature(
+            "bought_share",
+            Ratio("bought_life", "visits_of_any"),
+            definition="share of the customer's visits with a purchase of the category",
+            unit="share",
+            family="bought it before",
+            words="bought it in {bought_life} of {visits_of_any} visits",
+        ),
         Feature(
             "category_trend",
             Ratio("category_buyers_28d", "category_buyers_90d"),
