@@ -78,6 +78,7 @@ def battery(*own: Block | str | Path) -> Callable[[], None]:
 
 def _reaches(block: Block, task: Task) -> bool:
     keys = [*(group.key for group in block.groups), *(fitted.key for fitted in block.fitted)]
+    keys += [encoding.key for encoding in block.encodings]
     return not keys or any(set(key) <= set(task.keys) for key in keys)
 
 

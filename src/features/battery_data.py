@@ -30,6 +30,7 @@ from ..language.moments import midnight, shift, to_local
 Row = dict[str, Any]
 TIME, MONEY = pa.timestamp("us"), pa.decimal128(18, 6)
 CUSTOMERS, PROSPECTS, VISITS, PRODUCTS, INTERACTIONS = 30, 60, 260, 14, 80
+STREETS = 24  # more than an attribute has that is told apart value by value
 DAYS = (date(2024, 2, 12), date(2024, 3, 11))
 FIRST, LAST = datetime(2023, 6, 1), datetime(2024, 6, 30)
 CAMPAIGN_DAYS, KNOWN_BEFORE = 20, 10
@@ -50,7 +51,13 @@ ENRICHED: Mapping[str, Mapping[str, pa.DataType]] = {
 }
 EXACT = ("amount", "quantity", "discount", "coupon", "margin", "price", "cost", "fee")
 ATTRIBUTES = {
-    "customers": {"household_size": pa.int64(), "region": pa.string(), "newsletter": pa.bool_(), "moved": TIME},
+    "customers": {
+        "household_size": pa.int64(),
+        "region": pa.string(),
+        "newsletter": pa.bool_(),
+        "moved": TIME,
+        "street": pa.string(),
+    },
     "customer_history": {"lives_in": pa.string(), "rating": pa.float64(), "rated": TIME},
     "prospects": {"needs_in_days": pa.float64(), "heard_from": pa.string(), "visits_90d": pa.int64()},
 }
@@ -174,10 +181,19 @@ class _Maker:
                 "newsletter": pick([None, True, False]),
                 "moved": pick([None, self._time()]),
                 "referred_by": pick([None, 1, 2, 3]),
+                "street": self._street(number),
             }
             for number in range(1, CUSTOMERS + 1)
             if number % 7  # some are in no list
+        ] + [
+            dict.fromkeys(TABLES["customers"].names)
+            | {"customer_id": number, "acquired_at": FIRST, "street": self._street(number)}
+            for number in range(CUSTOMERS + 1, CUSTOMERS + 2 * STREETS + 1)  # and have never bought
         ]
+
+    @staticmethod
+    def _street(number: int) -> str | None:
+        return f"street {number % STREETS}" if number % 9 else None
 
     def _customer_history(self, made: dict[str, list[Row]]) -> list[Row]:
         pick, rows = self.random.choice, dict[tuple[Any, ...], Row]()

@@ -60,6 +60,7 @@ def columns_of_block(block: Block) -> list[FeatureColumn]:
             assert isinstance(what, Measure), f"{block.name}.{feature.name} is no measure over events"
             columns += [describe(block.name, feature, window) for window in what.last]
     plain = [*(feature for fitted in block.fitted for feature in fitted.features), *block.derived]
+    plain += [feature for encoding in block.encodings[:1] for feature in encoding.features]  # others have the same
     plain = [_of_x(feature) if "{value}" in feature.name else feature for feature in plain]
     return columns + [describe(block.name, feature, None) for feature in plain]
 

@@ -16,6 +16,7 @@ from ..language.declarations import (
     Block,
     Column,
     DaysBetween,
+    Encoding,
     EveryAttribute,
     Feature,
     FeatureColumn,
@@ -78,6 +79,7 @@ class _Draft:
     names: set[str] = field(default_factory=set)
     left_out: list[str] = field(default_factory=list)
     elsewhere: set[str] = field(default_factory=set)  # features of keys that the rows do not have
+    encoded: dict[str, tuple[str, ...]] = field(default_factory=dict)  # by table, attributes of very many values
     spelled: dict[str, list[tuple[str, str]]] = field(default_factory=dict)  # name with {value}: its parts and values
 
     def add_columns(self, block: str, feature: Feature, windows: Sequence[int | None]) -> None:
@@ -134,6 +136,8 @@ def plan_features(
 
 
 def _drafted(draft: _Draft, blocks: Sequence[Block]) -> _Draft:
+    for encoding in encodings_in_use(blocks, draft.tables, draft.rows):
+        draft.encoded[encoding.table] = draft.learned.get(encoding.learned_as, ())
     for block in blocks:
         for group in block.groups:
             if _reaches(group.key, draft.rows):
@@ -143,6 +147,8 @@ def _drafted(draft: _Draft, blocks: Sequence[Block]) -> _Draft:
         for fitted in block.fitted:
             if _reaches(fitted.key, draft.rows):
                 _add_fitted(draft, block.name, fitted)
+        for encoding in block.encodings:
+            _add_encoding(draft, block.name, encoding)
     for block in blocks:
         for feature in block.derived:
             _add_derived(draft, block, feature)
@@ -164,6 +170,16 @@ def values_to_learn(blocks: Sequence[Block], tables: Columns) -> dict[str, tuple
                     )
                 found[feature.name] = (group, what)
     return found
+
+
+def encodings_in_use(blocks: Sequence[Block], tables: Columns, rows: Mapping[str, str]) -> list[Encoding]:
+    """The encodings whose key the rows have, and whose tables and columns are there."""
+    encodings = (encoding for block in blocks for encoding in block.encodings if _reaches(encoding.key, rows))
+    return [
+        encoding
+        for encoding in encodings
+        if encoding.table in tables and all(set(names) <= set(tables.get(table, {})) for table, names in encoding.needs)
+    ]
 
 
 def _wanted(draft: _Draft) -> tuple[Group, ...]:
@@ -275,7 +291,7 @@ def _spelled_out(draft: _Draft, block: str, group: Group, feature: Feature) -> I
 def _add_attributes(draft: _Draft, block: str, group: Group, feature: Feature) -> None:
     pairs = []
     for column in draft.attributes.get(group.table, ()):
-        if column in draft.excluded:
+        if column in draft.excluded or column in draft.encoded.get(group.table, ()):
             continue
         name = next(filter(draft.is_free, names_of_attribute(group.table, column)))
         described = of_attribute(feature, column.replace("_", " "), draft.tables[group.table][column])
@@ -302,6 +318,19 @@ def _add_fitted(draft: _Draft, block: str, fitted: Fitted) -> None:
     draft.fitted.append(fitted)
     for feature in fitted.features:
         draft.add_columns(block, feature, (None,))
+
+
+def _add_encoding(draft: _Draft, block: str, encoding: Encoding) -> None:
+    """The features of each attribute of very many values, under a free name."""
+    for column in draft.encoded.get(encoding.table, ()):
+        if column in draft.excluded or column not in draft.attributes.get(encoding.table, ()):
+            continue
+        for name in names_of_attribute(encoding.table, next(slugs(column))):
+            features = tuple(for_value(one, column.replace("_", " "), name, None) for one in encoding.features)
+            if all(draft.is_free(feature.name) for feature in features):
+                fitted = Fitted(encoding.key, features, encoding.needs, encoding.compute(column))
+                _add_fitted(draft, block, fitted)
+                break
 
 
 def _add_derived(draft: _Draft, block: Block, feature: Feature) -> None:

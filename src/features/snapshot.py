@@ -23,10 +23,12 @@ from ..data.engine import DuckDBEngine, Engine
 from ..errors import ConfigError
 from ..language.compile import compile_group, compile_together
 from ..language.declarations import (
+    MANY_VALUES,
     Attribute,
     Block,
     DaysBetween,
     Distinct,
+    Encoding,
     Feature,
     FeatureColumn,
     Group,
@@ -46,13 +48,21 @@ from ..language.moments import SPINE, Moment, PerRow, Shared, shift, with_edges
 from ..language.narrow import compile_bounds, sums_by_source, that_fit
 from ..language.parts import Part, outputs
 from ..language.population import compile_first_seen, compile_plans, compile_spine, compile_universe
-from ..language.sight import Columns, attribute_in_sight, attributes_in_sight, edges_needed, source_of, valid_in_sight
+from ..language.sight import (
+    Columns,
+    attribute_in_sight,
+    attributes_in_sight,
+    compile_attribute,
+    edges_needed,
+    source_of,
+    valid_in_sight,
+)
 from ..tasks.base import Task
 from .blocks import BLOCKS
 from .cache import SnapshotCache
 from .groups import Groups, in_groups
 from .own import own_blocks
-from .plan import AttributeTable, FeaturePlan, Learned, plan_features, values_to_learn
+from .plan import AttributeTable, FeaturePlan, Learned, encodings_in_use, plan_features, values_to_learn
 
 DAY = timedelta(days=1)
 _TIME = pa.timestamp("us")
@@ -75,6 +85,10 @@ class VisibleNow:
             rows = self.engine.arrow(compile_together(group, self.moment, self.tables))
             self.measured[group] = rows.sort_by([(key, "ascending") for key in group.key])
         return self.measured[group]
+
+    def attribute(self, table: str, key: tuple[str, ...], column: str) -> pa.Table:
+        """The attribute as of the cutoff, for whoever is described then."""
+        return self.engine.arrow(compile_attribute(table, key, column, self.moment, self.tables[table]))
 
     def everywhere(self, count: Callable[[Visible], pa.Table], fit: Callable[[pa.Table], Made]) -> Made:
         """Everybody is at hand, and asked for once."""
@@ -338,7 +352,19 @@ class Snapshots:
             counted = counted.filter(pc.is_valid(counted[what.of]))
             counted = counted.sort_by([("holders", "descending"), (what.of, "ascending")])
             learned[name] = tuple(str(value) for value in counted[what.of].slice(0, what.top).to_pylist())
+        for encoding in encodings_in_use(blocks, self.tables, self._population_columns()):
+            learned[encoding.learned_as] = tuple(self._many_valued(encoding, moment))
         return learned
+
+    def _many_valued(self, encoding: Encoding, moment: Shared) -> Iterator[str]:
+        """The text attributes that have many values among those who are described at a moment."""
+        types = self.tables[encoding.table]
+        for column in self.data.attributes.get(encoding.table, ()):
+            if types[column] != "VARCHAR":
+                continue
+            held = self._visible(moment).attribute(encoding.table, encoding.key, column)
+            if MANY_VALUES < pc.count_distinct(held["value"]).as_py() <= held.num_rows / 2:
+                yield column
 
 
 def _rows_at(spine: pa.Table, cutoff: datetime) -> pa.Table:

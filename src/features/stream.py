@@ -24,6 +24,7 @@ from ..language.guards import refuse_foresight
 from ..language.moments import SPINE, Moment, Shared, shift
 from ..language.parts import Part
 from ..language.population import compile_seen
+from ..language.sight import compile_attribute
 from ..tasks.base import Task
 from .plan import Learned
 from .snapshot import Snapshots, VisibleNow
@@ -41,9 +42,15 @@ class _VisibleInBucket(VisibleNow):
     def measure(self, group: Group) -> pa.Table:
         """The group's measures, sorted by key."""
         refuse_foresight(group, "of a fitted feature")
-        name = self.stream.keep(compile_together(group, self.moment, self.tables))
-        rows = self.engine.arrow(exp.select("*").from_(exp.to_table(name)))
+        rows = self._kept(compile_together(group, self.moment, self.tables))
         return rows.sort_by([(key, "ascending") for key in group.key])
+
+    def attribute(self, table: str, key: tuple[str, ...], column: str) -> pa.Table:
+        """The attribute as of the cutoff, for whoever is described then."""
+        return self._kept(compile_attribute(table, key, column, self.moment, self.tables[table]))
+
+    def _kept(self, query: exp.Select) -> pa.Table:
+        return self.engine.arrow(exp.select("*").from_(exp.to_table(self.stream.keep(query))))
 
     def everywhere(self, count: Callable[[Visible], pa.Table], fit: Callable[[pa.Table], Made]) -> Made:
         """Made of the counts of all buckets, added up, once for all buckets and pieces."""

@@ -23,6 +23,8 @@ import numpy.typing as npt
 import pyarrow as pa
 
 Days = int | None
+MANY_VALUES = 20
+"""An attribute with more values is not told apart value by value (see `Encoding`)."""
 Operator = Literal["==", "!=", "<", "<=", ">", ">="]
 Value = str | int | float | bool
 
@@ -431,6 +433,9 @@ class Visible(Protocol):
     def measure(self, group: Group) -> pa.Table:
         """One row for each key in sight, one column for each measure of the group, sorted by key."""
 
+    def attribute(self, table: str, key: tuple[str, ...], column: str) -> pa.Table:
+        """One row for each key that a table describes at the cutoff: the key and its attribute, `value` (string)."""
+
     def everywhere(self, count: Callable[[Visible], pa.Table], fit: Callable[[pa.Table], Made]) -> Made:
         """What `fit` makes of counts over everybody, where perhaps only one bucket of customers is at hand.
 
@@ -455,17 +460,40 @@ class Fitted:
 
 
 @dataclass(frozen=True)
+class Encoding:
+    """Fitted features that stand for an attribute of very many values, such as a post code.
+
+    There is one of each feature for every text attribute of `table` that had more than `MANY_VALUES` values at the
+    first training cutoff, and at most half as many as keys; the attribute itself is then no feature. Which attributes
+    these are is learned once and stored with the model. `{value}` in names and words stands for the attribute;
+    `compute(column)` gives the function of one, as in `Fitted`.
+    """
+
+    table: str
+    key: tuple[str, ...]
+    features: tuple[Feature, ...]
+    needs: tuple[tuple[str, tuple[str, ...]], ...]
+    compute: Callable[[str], Callable[[Visible, pa.Table], Sequence[npt.NDArray[np.float64]]]]
+
+    @property
+    def learned_as(self) -> str:
+        """The name under which its attributes are stored with a model."""
+        return f"{self.table} with many values"
+
+
+@dataclass(frozen=True)
 class Block:
     """One family of feature declarations: the content of one module of `features/blocks/`.
 
     `derived` features are computed from columns of any block that is in use; `fitted` ones are functions over what is
-    visible at the cutoff, for what the language cannot say.
+    visible at the cutoff, for what the language cannot say; `encodings` are such functions for attributes.
     """
 
     name: str
     groups: tuple[Group, ...] = ()
     derived: tuple[Feature, ...] = ()
     fitted: tuple[Fitted, ...] = ()
+    encodings: tuple[Encoding, ...] = ()
 
 
 # ------------------------------------------------------------------------------------------- who and what is predicted

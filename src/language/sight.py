@@ -124,7 +124,9 @@ def attributes_in_sight(table: str, alias: str, columns: Mapping[str, str]) -> l
     return [exp.or_(exp.Is(this=exp.column(since, alias), expression=exp.Null()), begun)]
 
 
-def valid_in_sight(table: str, key: Sequence[str], columns: Mapping[str, str]) -> exp.Subquery:
+def valid_in_sight(
+    table: str, key: Sequence[str], columns: Mapping[str, str], spine: exp.Expression | None = None
+) -> exp.Subquery:
     """Of a table with intervals of validity, the row of each key of the spine that was valid and known at its cutoff.
 
     The latest beginning counts, and of rows with one beginning the one that came to be known last. A row that has
@@ -139,7 +141,7 @@ def valid_in_sight(table: str, key: Sequence[str], columns: Mapping[str, str]) -
     partition = [exp.column(name, "k") for name in (*key, "cutoff")]
     rank = exp.Window(this=exp.RowNumber(), partition_by=partition, order=exp.Order(expressions=[*order, *ties]))
     kept = [exp.column(name, "h", quoted=True) for name in columns if name not in key]
-    keys = exp.select(*key, "cutoff").distinct().from_(SPINE).subquery("k")
+    keys = exp.select(*key, "cutoff").distinct().from_(spine or exp.to_table(SPINE)).subquery("k")
     same = (equal(exp.column(name, "h"), exp.column(name, "k")) for name in key)
     seen = exp.select(*(column.copy() for column in partition), *kept, exp.alias_(rank, "__rank")).from_(keys)
     seen = seen.join(exp.to_table(table).as_("h"), on=exp.and_(*same))
@@ -150,6 +152,22 @@ def valid_in_sight(table: str, key: Sequence[str], columns: Mapping[str, str]) -
         lasts = exp.GT(this=end, expression=exp.column("cutoff"))
         chosen = chosen.where(exp.or_(exp.Is(this=end.copy(), expression=exp.Null()), lasts))
     return chosen.subquery("valid")
+
+
+def compile_attribute(
+    table: str, key: Sequence[str], column: str, moment: Moment, columns: Mapping[str, str]
+) -> exp.Select:
+    """An attribute of every key that a table describes at one cutoff: the key and `value`, where there is one."""
+    cutoff = exp.alias_(moment.at(), "cutoff")
+    value = exp.column(column, "a", quoted=True)
+    source: exp.Expression = exp.to_table(table)
+    if "valid_from" in columns:
+        everybody = exp.select(*key, cutoff.copy()).distinct().from_(exp.to_table(table)).subquery("e")
+        source = valid_in_sight(table, key, columns, everybody)
+    query = exp.select(*(exp.column(name, "a") for name in key), exp.alias_(value, "value"))
+    query = query.from_(source.as_("a")).join(exp.select(cutoff).subquery("s"), join_type="cross")
+    there = [exp.not_(exp.Is(this=one.copy(), expression=exp.Null())) for one in (value, exp.column(key[0], "a"))]
+    return query.where(*there, *attributes_in_sight(table, "a", columns))
 
 
 def attribute_in_sight(value: exp.Expression, type_name: str) -> exp.Expression:

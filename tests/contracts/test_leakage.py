@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
@@ -31,9 +31,9 @@ from rapport.features.battery import (
     blocks_to_look_at,
     every_task,
 )
-from rapport.features.battery_data import made_up_company
+from rapport.features.battery_data import CUSTOMERS, made_up_company
 from rapport.features.blocks import BLOCKS
-from rapport.features.snapshot import Snapshots
+from rapport.features.snapshot import Snapshots, VisibleNow
 from rapport.language.declarations import (
     Block,
     Count,
@@ -250,6 +250,36 @@ def test_attributes_of_a_later_time_are_caught(monkeypatch: pytest.MonkeyPatch) 
 
     monkeypatch.setattr(rapport.features.snapshot, "valid_in_sight", newest)
     is_caught(CHURN, [BLOCKS["profile"]], "lives_in")
+
+
+@pytest.mark.parametrize("late", ["measured ahead", "listed later"])
+def test_an_encoding_that_looks_ahead_is_caught(monkeypatch: pytest.MonkeyPatch, late: str) -> None:
+    """What others with the same street do, a month later than the cutoff; and who they are, a month later."""
+
+    def ahead(self: VisibleNow, *arguments: Any) -> pa.Table:
+        later = Shared(self.cutoff + timedelta(days=30), self.moment.zone)
+        seen = VisibleNow(self.cutoff, later, self.engine, self.tables)
+        return honest(seen, *arguments)
+
+    what = "measure" if late == "measured ahead" else "attribute"
+    honest = getattr(VisibleNow, what)
+    monkeypatch.setattr(VisibleNow, what, ahead)
+    is_caught(CHURN, [BLOCKS["profile"]], r"street_\w+ \(block profile\)|other values were learned")
+
+
+def test_an_encoding_of_attributes_that_were_chosen_later_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Streets became many only when others came to live there, after the cutoffs."""
+    company, honest = made_up_company(), Snapshots._many_valued
+    rows = company.tables["customers"].to_pylist()
+    for row in rows:
+        row["acquired_at"] = row["acquired_at"] if row["customer_id"] <= CUSTOMERS else datetime(2024, 6, 1)
+    customers = pa.Table.from_pylist(rows, company.tables["customers"].schema)
+    company = company.with_tables({**company.tables, "customers": customers})
+    assert_point_in_time(CHURN, [BLOCKS["profile"]], company, ways=("deleted",))
+    last = Shared(datetime(2030, 1, 1), company.zone)
+    monkeypatch.setattr(Snapshots, "_many_valued", lambda self, encoding, moment: honest(self, encoding, last))
+    with pytest.raises(AssertionError, match="other values were learned"):
+        assert_point_in_time(CHURN, [BLOCKS["profile"]], company, ways=("deleted",))
 
 
 def test_the_outcome_of_a_prospect_as_an_attribute_is_caught() -> None:

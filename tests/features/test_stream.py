@@ -16,7 +16,7 @@ from rapport.data.dataset import Dataset
 from rapport.data.engine import DuckDBEngine
 from rapport.features.battery import every_task, score, train
 from rapport.features.battery_data import made_up_company
-from rapport.features.blocks import BLOCKS, alive, co_purchase, similar, up_sell
+from rapport.features.blocks import BLOCKS, alike, alive, co_purchase, similar, up_sell
 from rapport.features.stream import SnapshotStream
 from rapport.tasks import Task
 
@@ -44,7 +44,9 @@ TASKS = {task.name: task for task in every_task()}
 WIDE = [task for task in TASKS.values() if len(task.keys) > 1]  # they read of one customer, and of everybody
 FITS = {"alive": (alive, "_fitted"), "bought together": (co_purchase, "_conditions")}
 FITS |= {"similar customers": (similar, "_projection"), "up-sell": (up_sell, "_ladder")}
-FITS_OF = {"churn": ("alive",), "conversion": ("alive",), "next_offer": tuple(set(FITS) - {"alive"})}
+FITS |= {"others alike": (alike, "_by_value")}
+OF_CUSTOMERS = {"alive", "others alike"}
+FITS_OF = {"churn": OF_CUSTOMERS, "conversion": OF_CUSTOMERS, "next_offer": set(FITS) - OF_CUSTOMERS}
 
 
 def counted_fits(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
