@@ -159,14 +159,15 @@ class DuckDBEngine:
         return {str(row[0]): str(row[1]) for row in rows}
 
     def write(self, tree: exp.Expression, file: Path) -> None:
-        """Run a query and write its rows to a Parquet file (zstd), in their order."""
+        """Run a query and write its rows to a Parquet file, in their order (zstd 1: half the time, 2 % more bytes)."""
         target = exp.Literal.string(str(file)).sql(dialect=self.dialect)
-        self._run(self.connection.execute, f"COPY ({self.sql(tree)}) TO {target} (FORMAT parquet, COMPRESSION zstd)")
+        options = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
+        self._run(self.connection.execute, f"COPY ({self.sql(tree)}) TO {target} ({options})")
 
     def write_partitions(self, tree: exp.Expression, column: str, folder: Path) -> None:
-        """Run a query and write its rows to `<folder>/<column>=<value>/*.parquet`, without that column."""
+        """Run a query and write its rows to `<folder>/<column>=<value>/*.parquet` (lz4), without that column."""
         target = exp.Literal.string(str(folder)).sql(dialect=self.dialect)
-        options = f"FORMAT parquet, COMPRESSION zstd, PARTITION_BY ({_quoted(column)})"
+        options = f"FORMAT parquet, COMPRESSION lz4, PARTITION_BY ({_quoted(column)})"
         self._run(self.connection.execute, f"COPY ({self.sql(tree)}) TO {target} ({options})")
 
     def attach(self, file: Path, name: str) -> list[tuple[str, str]]:
@@ -196,7 +197,7 @@ class DuckDBEngine:
     # -------------------------------------------------------------------------------- queries
     def sql(self, tree: exp.Expression) -> str:
         """The query in this engine's dialect."""
-        return str(tree.sql(dialect=self.dialect))
+        return str(tree.sql(dialect=self.dialect, copy=False))
 
     def arrow(self, tree: exp.Expression) -> pa.Table:
         """Run a query and return all of its rows."""

@@ -40,7 +40,7 @@ class Step:
     @classmethod
     def of(cls, query: exp.Select) -> Step:
         """The step of a query; the same query has the same name."""
-        return cls(f"reduced_{hashlib.md5(query.sql().encode(), usedforsecurity=False).hexdigest()}", query)
+        return cls(f"reduced_{hashlib.md5(repr(query).encode(), usedforsecurity=False).hexdigest()}", query)
 
     @property
     def table(self) -> exp.Table:
@@ -66,7 +66,7 @@ class Atoms:
     """What is summed, or kept as least or largest, for each key and piece; what is asked for twice is kept once."""
 
     def __init__(self) -> None:
-        self._kept: dict[str, tuple[str, exp.Expression, Merge, str]] = {}
+        self._kept: dict[exp.Expression, tuple[str, exp.Expression, Merge, str]] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
@@ -76,7 +76,7 @@ class Atoms:
 
         `kept_as` is a type that holds any of these values, where the engine would take a larger one.
         """
-        return self._kept.setdefault(aggregate.sql(), (f"__a{len(self._kept)}", aggregate, merge, kept_as))[0]
+        return self._kept.setdefault(aggregate, (f"__a{len(self._kept)}", aggregate, merge, kept_as))[0]
 
     def columns(self) -> list[exp.Expression]:
         """The aggregates, each under its name."""
