@@ -95,7 +95,9 @@ def prepare(folder: Path, events: int) -> dict[str, tuple[Path, ...]]:
 def cost(work: Callable[..., None], *arguments: Any) -> Cost:
     """The cost of a call in a process of its own."""
     with multiprocessing.get_context("spawn").Pool(1) as pool:
-        return pool.apply(_measured, (work, *arguments))
+        found = pool.apply(_measured, (work, *arguments))
+    print(f"{work.__name__}: {found}", flush=True)
+    return found
 
 
 def _measured(work: Callable[..., None], *arguments: Any) -> Cost:
@@ -197,7 +199,7 @@ def by_size(folder: Path, sizes: Sequence[int]) -> list[str]:
 
 def large(folder: Path, events: int) -> list[str]:
     """Many events under a memory limit: as one table, and in buckets as ingest writes them."""
-    files = prepare(folder, events)
+    files = prepare(folder / "large", events)
     buckets = bucket_count(events)
     plain = cost(_rewrite, files["transactions"][0], folder / "plain.parquet")
     ordered = cost(_bucket, "transactions", files["transactions"], folder / "one file", 1)
@@ -239,22 +241,22 @@ def main() -> None:
     parser.add_argument("--sizes", type=int, nargs="*", default=[])
     parser.add_argument("--large", type=int, default=0)
     chosen = parser.parse_args()
-    blocks: list[str] = []
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if chosen.events:
-            blocks += in_turns(folder / "turns", chosen.events, chosen.rounds, chosen.threads)
+            said = in_turns(folder / "turns", chosen.events, chosen.rounds, chosen.threads)
+            _write("Features", f"--events {chosen.events} --rounds {chosen.rounds} --threads {chosen.threads}", said)
         if chosen.sizes:
-            blocks += by_size(folder / "sizes", chosen.sizes)
+            said = by_size(folder / "sizes", chosen.sizes)
+            _write("Features by size", f"--events 0 --sizes {' '.join(map(str, chosen.sizes))}", said)
         if chosen.large:
-            blocks += large(folder / "large", chosen.large)
-    print("\n\n".join(blocks))
-    flags = " ".join(f"--{flag} {_shown(value)}" for flag, value in vars(chosen).items() if value)
-    write("Features", f"python benchmarks/features.py {flags}", *blocks, packages=("duckdb", "pandas", "sqlglot"))
+            _write("Features of very many events", f"--events 0 --large {chosen.large}", large(folder, chosen.large))
 
 
-def _shown(value: int | list[int]) -> str:
-    return " ".join(map(str, value)) if isinstance(value, list) else str(value)
+def _write(title: str, flags: str, said: Sequence[str]) -> None:
+    """Print a part and make it a section of the results."""
+    print("\n\n".join(said), flush=True)
+    write(title, f"python benchmarks/features.py {flags}", *said, packages=("duckdb", "pandas", "sqlglot"))
 
 
 if __name__ == "__main__":
