@@ -114,6 +114,8 @@ def cohorts_in_words(cohorts: Sequence[Cohort]) -> str:
         if names:
             listed = f" ({joined(names)})" if state in NAMED and len(names) <= 4 else ""
             parts.append(f"{COHORT_WORDS[state]} for {len(names)}{listed}")
+    if not named["worse"] and not named["maybe worse"]:
+        parts[-1] += "; it is shown to be worse for none"
     looked = "1 group was" if len(cohorts) == 1 else f"{len(cohorts)} groups were"
     return f"{looked} looked at. The model is {'; '.join(parts)}."
 

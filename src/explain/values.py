@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 LONGEST_VALUE = 60  # characters of a category
 _LARGEST = 1e15
+_LONG = 3_650  # days from which on years are told, as of an age
 _FORBIDDEN = ("Cc", "Cf", "Cs", "Co", "Zl", "Zp")  # control, direction marks, surrogates, private, line separators
 
 
@@ -30,9 +31,9 @@ def format_texts(values: pa.Array) -> pa.Array:
 def format_numbers(values: NDArray[np.float64], unit: str, currency: str) -> pa.Array:
     """Numbers (n,) as strings with their unit: "41 days", "12.50 USD", "35 %", "3"; NaN becomes missing.
 
-    Whole days; money in cents below 100 and in whole units above; shares in per cent, and they and all others with the
-    fewer decimals the larger they are. `unit` is that of a FeatureColumn; `currency`, printed behind money, may be
-    empty.
+    Whole days, from ten years on in years; money in cents below 100 and in whole units above; shares in per cent, and
+    they and all others with the fewer decimals the larger they are. `unit` is that of a FeatureColumn; `currency`,
+    printed behind money, may be empty.
     """
     with np.errstate(invalid="ignore", over="ignore"):
         rounded = _round(values * 100 if unit == "share" else values, unit)
@@ -48,7 +49,8 @@ def _round(values: NDArray[np.float64], unit: str) -> NDArray[np.float64]:
     elif unit == "currency":
         places = np.where(size < 100, np.round(values, 2), whole)
     else:
-        small = np.where(size < 0.1, np.round(values, 4), np.round(values, 2))
+        tiny = np.where(size < 0.01, np.round(values, 4), np.round(values, 3))
+        small = np.where(size < 0.1, tiny, np.round(values, 2))
         places = np.where(size < 1, small, np.where(size < 10, np.round(values, 1), whole))
     return places + 0.0  # no minus before a zero
 
@@ -57,6 +59,8 @@ def _write(value: float, unit: str, currency: str) -> str:
     """One rounded number with its unit."""
     if not abs(value) < _LARGEST:
         return "beyond measure"
+    if unit == "days" and abs(value) >= _LONG:
+        return f"{value / 365.25:,.0f} years"
     if unit == "days":
         return "less than a day" if value == 0 else f"{value:,.0f} day{'' if abs(value) == 1 else 's'}"
     if unit == "currency":

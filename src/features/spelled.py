@@ -9,12 +9,13 @@ from itertools import count
 
 from ..language.declarations import Feature, FeatureColumn, Measure, Ratio
 from ..language.expressions import is_number, is_time
-from ..language.parts import column_name
+from ..language.parts import column_name, window_name
 
 
 def describe(block: str, feature: Feature, window: int | None) -> FeatureColumn:
     """The dictionary entry of one column of a feature."""
     period = "the whole time" if window is None else f"the last {window} days"
+    words = feature.words.replace("{period}", period).replace("{window}", window_name(window))
     return FeatureColumn(
         name=column_name(feature, window),
         block=block,
@@ -23,7 +24,7 @@ def describe(block: str, feature: Feature, window: int | None) -> FeatureColumn:
         unit=feature.unit,
         window=window,
         definition=feature.definition.replace("{period}", period),
-        words=feature.words.replace("{period}", period),
+        words=words,
     )
 
 

@@ -60,7 +60,12 @@ def outputs(group: Group) -> tuple[Output, ...]:
 
 def column_name(feature: Feature, window: int | None) -> str:
     """The name of a feature's column: `{window}` becomes 30d, or life for all of the past."""
-    return feature.name.format(window="life" if window is None else f"{window}d")
+    return feature.name.format(window=window_name(window))
+
+
+def window_name(window: int | None) -> str:
+    """What `{window}` becomes: 30d, or life for all of the past."""
+    return "life" if window is None else f"{window}d"
 
 
 @dataclass(frozen=True)

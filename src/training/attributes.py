@@ -26,6 +26,7 @@ from ..tasks.base import Task
 from .material import Floats
 
 MISSING = "not known"
+MOST_NAMED = 5  # values of a group that are all named
 FEWEST = 20  # positives, and others, of a group that is judged by itself
 DEFAULT = 4  # attributes that are looked at where none are listed
 BINS = 4  # groups of a number
@@ -135,10 +136,13 @@ def _natural(text: str) -> tuple[tuple[bool, float, str], ...]:
 
 
 def _together(names: Sequence[str]) -> str:
-    shown = [clean(name, 40) for name in names]
+    """What a group is called: spellings that a page shows alike are named once, and of many values the first two."""
+    shown = list(dict.fromkeys(clean(name, 40) for name in names))
     if len(shown) == 1:
         return shown[0]
-    return f"{', '.join(shown)} together" if len(shown) <= 5 else f"{len(shown)} small groups together"
+    if len(shown) <= MOST_NAMED:
+        return f"{', '.join(shown)} together"
+    return f"{shown[0]}, {shown[1]} and {len(shown) - 2} more together"
 
 
 def _table(task: Task) -> str:

@@ -254,6 +254,9 @@ def test_cohorts_are_named_where_the_model_is_worse():
     said = review_answers.cohorts_in_words(cohorts)
     assert "worse than the rule for 1 (Age 65+)" in said
     assert "perhaps worse for 1 (Age 20)" in said
+    assert "shown to be worse for none" not in said
+    said = review_answers.cohorts_in_words(cohorts[3:])
+    assert said.endswith("better than the rule for 1; too few to tell for 1; it is shown to be worse for none.")
     assert review_answers.cohorts_in_words(()) == ""
     assert review_view.sorted_cohorts(cohorts)[0].value == "65+"
 

@@ -35,6 +35,17 @@ def test_small_groups_are_taken_together_and_what_is_not_known_stays_by_itself()
     assert merge_small("x", np.array(["a", "b"], object), np.array([1.0, 0.0])).names == ("a, b together",)
 
 
+def test_groups_of_many_values_are_told_apart_and_spellings_that_look_alike_are_named_once() -> None:
+    value = np.repeat(np.array([f"v{i}" for i in range(14)] + ["west", "west ", " west"], object), 8)
+    target = np.tile([1.0] * 4 + [0.0] * 4, 17)
+    found = merge_small("x", value, target).names
+    assert found == (
+        "west, v0, v1, v2, v3 together",
+        "v4, v5, v6, v7, v8 together",
+        "v9, v10 and 4 more together",
+    )
+
+
 def test_numbers_are_cut_into_quarters() -> None:
     text = _quarters(pa.array([1.0, 2, 3, 4, 5, 6, 7, 8, None]))
     assert text.tolist() == ["up to 2"] * 2 + ["above 2, up to 4"] * 2 + ["above 4, up to 6"] * 2 + ["above 6"] * 2 + [

@@ -37,7 +37,7 @@ BLOCK = Block(
                     definition=f"days since a bill last came to be {_OVERDUE}",
                     unit="days",
                     family="bills left unpaid",
-                    words="last left a bill unpaid for too long {value} ago",
+                    words="last left a bill unpaid for too long {value} ago; missing: no such bill so far",
                 ),
             ),
         ),

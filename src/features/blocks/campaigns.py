@@ -113,7 +113,8 @@ BLOCK = Block(
                     definition="days since a product was bought that the campaign offers",
                     unit="days",
                     family="buys what is offered",
-                    words="last bought one of the offered products {value} ago; typically {typical} ago",
+                    words="last bought one of the offered products {value} ago; typically {typical} ago; "
+                    "missing: no purchase of the offered products so far",
                 ),
             ),
             through="offers",

@@ -47,7 +47,7 @@ BLOCK = Block(
                     definition="days since the last contact that was made",
                     unit="days",
                     family="how often he was contacted",
-                    words="last contacted {value} ago; typically {typical} ago",
+                    words="last contacted {value} ago; typically {typical} ago; missing: no contact so far",
                 ),
             ),
         ),
@@ -85,7 +85,7 @@ BLOCK = Block(
                     definition="days since the last response",
                     unit="days",
                     family="earlier responses",
-                    words="last response {value} ago",
+                    words="last response {value} ago; missing: no response so far",
                 ),
                 Feature(
                     "response_amount",

@@ -136,7 +136,8 @@ BLOCK = Block(
                     definition="days since a subscription last began",
                     unit="days",
                     family="changes of the subscription",
-                    words="took the last subscription {value} ago; typically {typical} ago",
+                    words="took the last subscription {value} ago; typically {typical} ago; "
+                    "missing: no subscription so far",
                 ),
                 Feature(
                     "days_since_plan_end",
@@ -144,7 +145,7 @@ BLOCK = Block(
                     definition="days since a subscription last ended",
                     unit="days",
                     family="changes of the subscription",
-                    words="the last subscription ended {value} ago",
+                    words="the last subscription ended {value} ago; missing: no subscription ended so far",
                 ),
                 Feature(
                     "plan_end_reason",

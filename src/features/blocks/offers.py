@@ -35,7 +35,7 @@ BLOCK = Block(
                     definition="days since the customer last bought the category",
                     unit="days",
                     family="bought it before",
-                    words="last bought it {value} ago",
+                    words="last bought it {value} ago; missing: no purchase of it so far",
                 ),
                 Feature(
                     "bought_{window}",

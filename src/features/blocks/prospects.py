@@ -43,7 +43,7 @@ BLOCK = Block(
                     definition="days since the last contact with the prospect that was made",
                     unit="days",
                     family="contacts with the prospect",
-                    words="last contacted {value} ago; typically {typical} ago",
+                    words="last contacted {value} ago; typically {typical} ago; missing: no contact so far",
                 ),
             ),
         ),

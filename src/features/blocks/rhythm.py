@@ -36,7 +36,7 @@ BLOCK = Block(
                     definition="days since the last visit",
                     unit="days",
                     family="time since the last visit",
-                    words="last visit {value} ago; usually comes every {gap_mean}",
+                    words="last visit {value} ago; usually comes every {gap_mean:visits_life>=4}",
                 ),
                 Feature(
                     "days_known",
@@ -52,7 +52,8 @@ BLOCK = Block(
                     definition="mean days between visits",
                     unit="days",
                     family="usual rhythm",
-                    words="usually comes every {value}; half of all customers every {typical} or less",
+                    words="usually comes every {value:visits_life>=4}, half of all customers every {typical} or less; "
+                    "{visits_life} visits so far",
                 ),
                 Feature(
                     "gap_mean_{window}",
@@ -61,7 +62,7 @@ BLOCK = Block(
                     unit="days",
                     family="usual rhythm",
                     words="{visits_90d} visits in {period}; came every {value:visits_90d>=4}; "
-                    "over the whole time every {gap_mean}",
+                    "over the whole time every {gap_mean:visits_life>=4}",
                 ),
                 Feature(
                     "gap_largest_{window}",
@@ -117,7 +118,8 @@ BLOCK = Block(
                     definition="spread (standard deviation) of the days between visits in {period}",
                     unit="days",
                     family="regularity",
-                    words="the pauses before the visits in {period} vary by {value}; typically by {typical}",
+                    words="{visits_{window}} visits in {period}; the pauses before visits vary by "
+                    "{value:visits_{window}>=4}, typically by {typical}",
                 ),
                 Feature(
                     "regularity",
@@ -125,7 +127,8 @@ BLOCK = Block(
                     definition="regularity of the visits of the last 365 days (shape of a Gamma): 1 is chance, more is "
                     "clockwork, less is clumps",
                     family="regularity",
-                    words="regularity of the visits {value} (1 is chance, more is clockwork); typically {typical}",
+                    words="{visits_365d} visits in {period}; regularity of the visits {value:visits_365d>=4}, "
+                    "typically {typical} (1 is chance, more is clockwork)",
                 ),
                 Feature(
                     "favourite_day",
@@ -153,7 +156,7 @@ BLOCK = Block(
             definition="days since the last visit over the usual days between visits",
             unit="times",
             family="time since the last visit",
-            words="last visit {days_since_visit} ago; usually comes every {gap_mean}",
+            words="last visit {days_since_visit} ago; usually comes every {gap_mean:visits_life>=4}",
         ),
         Feature(
             "overdue_lately",
@@ -177,7 +180,8 @@ BLOCK = Block(
             definition="spread of the days between visits over their mean",
             unit="times",
             family="regularity",
-            words="the days between visits vary by {gap_spread_life} around {gap_mean}",
+            words="{visits_life} visits so far; the days between visits vary by "
+            "{gap_spread_life:visits_life>=4} around {gap_mean}",
         ),
         Feature(
             "rhythm_change",
@@ -186,7 +190,7 @@ BLOCK = Block(
             unit="times",
             family="change in visits",
             words="{visits_90d} visits in the last 90 days; came every {gap_mean_90d:visits_90d>=4}; "
-            "over the whole time every {gap_mean}",
+            "over the whole time every {gap_mean:visits_life>=4}",
         ),
         Feature(
             "season_behind",

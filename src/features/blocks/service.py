@@ -44,7 +44,7 @@ BLOCK = Block(
                     definition="days since the last complaint",
                     unit="days",
                     family="complaints",
-                    words="last complained {value} ago",
+                    words="last complained {value} ago; missing: no complaint so far",
                 ),
                 Feature(
                     "failures_{window}",
@@ -60,7 +60,7 @@ BLOCK = Block(
                     definition="days since the last failure of product or service",
                     unit="days",
                     family="failures",
-                    words="last failure {value} ago",
+                    words="last failure {value} ago; missing: no failure so far",
                 ),
                 Feature(
                     "service_requests_{window}",
@@ -76,7 +76,8 @@ BLOCK = Block(
                     definition="days since anything passed between customer and company beside purchases",
                     unit="days",
                     family="use of the service",
-                    words="was last in touch {value} ago; typically {typical} ago",
+                    words="was last in touch {value} ago; typically {typical} ago; "
+                    "missing: no dealings beside purchases so far",
                 ),
                 Feature(
                     "service_cost_{window}",
@@ -114,7 +115,7 @@ BLOCK = Block(
                     definition="days since the customer last answered a survey",
                     unit="days",
                     family="surveys",
-                    words="last answered a survey {value} ago",
+                    words="last answered a survey {value} ago; missing: no answer to a survey so far",
                 ),
                 Feature(
                     "referrals_{window}",
@@ -210,7 +211,7 @@ BLOCK = Block(
                     definition="days since goods were last sent back",
                     unit="days",
                     family="returns",
-                    words="last sent goods back {value} ago",
+                    words="last sent goods back {value} ago; missing: no goods sent back so far",
                 ),
             ),
         ),

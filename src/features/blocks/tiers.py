@@ -35,7 +35,8 @@ BLOCK = Block(
                     definition="days since something of the line was last bought",
                     unit="days",
                     family="buys the line",
-                    words="last bought something of the line {value} ago; typically {typical} ago",
+                    words="last bought something of the line {value} ago; typically {typical} ago; "
+                    "missing: no purchase of the line so far",
                 ),
             ),
         ),
@@ -57,7 +58,8 @@ BLOCK = Block(
                     definition="days since something of the tier below in the line was last bought",
                     unit="days",
                     family="buys the tier below",
-                    words="last bought something of the tier below {value} ago; typically {typical} ago",
+                    words="last bought something of the tier below {value} ago; typically {typical} ago; "
+                    "missing: no purchase of the tier below so far",
                 ),
                 Feature(
                     "below_item_amount",
@@ -79,7 +81,8 @@ BLOCK = Block(
                     definition="days since something of this tier of the line was last bought",
                     unit="days",
                     family="bought it before",
-                    words="last bought something of this tier of the line {value} ago",
+                    words="last bought something of this tier of the line {value} ago; "
+                    "missing: no purchase of this tier of the line so far",
                 ),
             ),
         ),
@@ -109,7 +112,8 @@ BLOCK = Block(
                     definition="days since something of this tier was last bought, of any line",
                     unit="days",
                     family="buys this tier elsewhere",
-                    words="last bought something of this tier {value} ago; typically {typical} ago",
+                    words="last bought something of this tier {value} ago; typically {typical} ago; "
+                    "missing: no purchase of this tier so far",
                 ),
             ),
         ),
