@@ -341,9 +341,11 @@ class DefectionConfig(TaskConfig):
     answers any more, so nothing could be learned of them, and what they did last is out of sight of most features.
     `causes` are values of `subscriptions.end_reason`; others, such as "not stated", count as no answer. An answer
     within the horizon trains the model. `wrong_answers` is the share of answers that name another cause than the true
-    one, as far as it is known: probabilities are those of the true causes then.
+    one, as far as it is known: probabilities are those of the true causes then. Answers are few: so boosting starts
+    from a penalised regression, and goes little further.
     """
 
+    learner: LearnerConfig = LearnerConfig(linear_penalty=200, learning_rate=0.02, n_estimators=100)
     horizon: PositiveInt = 90
     silent_for: PositiveInt = 30
     silent_at_most: PositiveInt = 120

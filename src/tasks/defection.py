@@ -42,7 +42,7 @@ def defection(config: DefectionConfig) -> Task:
             for cause in config.causes
         ),
         horizon=config.horizon,
-        blocks=("spending", "rhythm", "breadth", "contacts", "service", "lifecycle", "profile"),
+        blocks=("leaving", "service", "contacts", "lifecycle", "spending", "rhythm", "breadth", "profile"),
         primary_metric="macro_roc_auc",
         rules=(),
         wording=Wording(

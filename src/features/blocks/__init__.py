@@ -11,6 +11,7 @@ from . import (
     breadth,
     campaigns,
     contacts,
+    leaving,
     lifecycle,
     offers,
     profile,
@@ -26,6 +27,6 @@ BLOCKS: dict[str, Block] = {
     module.BLOCK.name: module.BLOCK
     for module in (
         *(spending, rhythm, breadth, contacts, campaigns, offers),
-        *(service, references, lifecycle, profile, prospects, abuse, tiers),
+        *(service, leaving, references, lifecycle, profile, prospects, abuse, tiers),
     )
 }
