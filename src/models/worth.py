@@ -102,9 +102,9 @@ class AmountScale:
     def apply(self, product: Floats) -> Foretold:
         """Expected worth with its interval of rows with p m (n,)."""
         expected = np.exp(self.slope * np.log(np.maximum(product, _TINY)) + self.intercept)
-        return Foretold(
-            expected, *(np.interp(expected, self.at, knots) for knots in (self.low, self.high, self.nothing))
-        )
+        low, high, nothing = (np.interp(expected, self.at, knots) for knots in (self.low, self.high, self.nothing))
+        beyond = np.maximum(expected / self.at[-1], 1.0)  # past the last knot the interval grows with the expectation
+        return Foretold(expected, low * beyond, high * beyond, nothing)
 
 
 class WorthModel:

@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.dataset as ds
 
 from ..config import Config, load_config
+from ..data.buckets import bucket_of
 from ..data.dataset import Dataset
 from ..data.ingest import open_dataset
 from ..errors import DataError, OutputError
@@ -30,6 +31,7 @@ from ..features.one import Known, One, kinds_at_hand, nearest_ids
 from ..language.declarations import FeatureColumn
 from ..language.moments import midnight, to_local
 from ..tasks import declare
+from .parts import part_name
 from .results import open_result, results, scores_folder
 
 FACTS = (
@@ -246,10 +248,10 @@ def _standings(data: Dataset, one: One, day: date) -> list[Standing]:
 
 
 def _rows(folder: Path, entity: str) -> list[dict[str, Any]]:
-    """The rows of an entity in a result; OutputError where the result is not whole."""
-    manifest = open_result(folder)
+    """The rows of an entity in a result, read from the part of its bucket; OutputError where that is not whole."""
+    part = part_name(bucket_of(entity, open_result(folder).job.parts))
     try:
-        rows = ds.dataset([str(folder / part.file) for part in manifest.parts], format="parquet")
+        rows = ds.dataset([str(folder / part)], format="parquet")
         kind = rows.schema.field("entity_id").type
         wanted = pa.scalar(entity if pa.types.is_string(kind) else int(entity), kind)
         found: list[dict[str, Any]] = rows.to_table(filter=pc.field("entity_id") == wanted).to_pylist()

@@ -213,3 +213,9 @@ def _check_tables(task: Task, data: Dataset) -> None:
     if missing:
         why = why_absent(missing[0], data.columns)
         raise DataError(f"{task.name} cannot be trained: there is {why}; map it in the config, see `rapport check`")
+    money = getattr(task.worth.measure, "column", None) if task.worth is not None else None
+    if task.worth is not None and money is not None and money not in data.columns[task.worth.table]:
+        raise DataError(
+            f"{task.name} needs {task.worth.table}.{money}, which the data do not have: map it (a margin also comes "
+            "from products.margin_rate), or set worth_of: amount"
+        )

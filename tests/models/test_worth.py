@@ -87,3 +87,11 @@ def test_a_damaged_file_is_named(model: WorthModel, tmp_path: Path) -> None:
     (tmp_path / "worth" / "worth.json").write_text('{"slope": 1}', encoding="utf-8")
     with pytest.raises(ModelError, match="worth of the model is not readable"):
         WorthModel.load(tmp_path / "worth")
+
+
+def test_past_the_largest_expectation_the_interval_grows_with_it() -> None:
+    scale = AmountScale(1.0, 0.0, (1.0, 10.0), (0.0, 5.0), (2.0, 20.0), (0.9, 0.0))
+    foretold = scale.apply(np.array([10.0, 40.0]))
+    assert foretold.low.tolist() == pytest.approx([5.0, 20.0])
+    assert foretold.high.tolist() == pytest.approx([20.0, 80.0])
+    assert foretold.nothing.tolist() == [0.0, 0.0]

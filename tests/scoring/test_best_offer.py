@@ -131,6 +131,15 @@ def test_before_the_horizon_of_the_trial_has_ended_nothing_is_known_of_it(engine
     assert found(shop(engine), "2024-03-30").beside(ROWS) is ROWS
 
 
+def test_an_offer_that_was_never_made_is_never_the_best(engine: DuckDBEngine) -> None:
+    data = shop(engine)
+    half_off = [{"offer_id": 1, "discount": Decimal("0.3")}, {"offer_id": 3, "discount": Decimal("0.5")}]
+    engine.add_table("offers", company(offers=half_off).tables["offers"])
+    rows = found(data, "2024-03-31").beside(ROWS)
+    assert rows["best_offer"].to_pylist() == [THIRD] * 3  # what is drawn and not described is known by its id alone
+    assert rows["best_offer_adds"].to_numpy() == pytest.approx(40, abs=0.5)
+
+
 def test_offers_of_other_campaigns_say_nothing_of_winning_back(engine: DuckDBEngine) -> None:
     assert found(shop(engine, kind="retention"), "2024-05-01").beside(ROWS) is ROWS
 
