@@ -318,6 +318,19 @@ class LoyaltyConfig(TaskConfig):
     active_within: PositiveInt = 180
 
 
+class QualityConfig(TaskConfig):
+    """Customers who bought lately: how good is the relationship, and where does it fall? A score, not a trained model.
+
+    Troubles a visit are followed over `watched` months, for everybody and by the attributes of customers in `by`. A
+    month is flagged that would be so bad with a probability below `alpha` if nothing had changed.
+    """
+
+    active_within: PositiveInt = 180
+    by: tuple[str, ...] = ()
+    watched: Annotated[int, Field(ge=7, le=120)] = 24
+    alpha: Annotated[float, Field(gt=0, lt=0.5)] = 0.0005
+
+
 class WinbackConfig(TaskConfig):
     """Customers who have bought nothing for so long: who will come back within the horizon, and what will it bring?
 
@@ -436,6 +449,7 @@ class TasksConfig(Frozen):
     defection: DefectionConfig | None = None
     winback: WinbackConfig | None = None
     loyalty: LoyaltyConfig | None = None
+    quality: QualityConfig | None = None
     segments: SegmentsConfig | None = None
     conversion: ConversionConfig | None = None
     stages: StagesConfig | None = None

@@ -104,15 +104,28 @@ def _computed(data: Dataset, name: str, console: Console) -> dict[str, Any]:
             console.note(f"ALERT {name}: {text}")
         for cohort in found.cohorts:
             console.note(cohort.words)
+    if drawn.quality is not None:
+        console.note(drawn.quality.words)
+        for text in drawn.quality.alerts:
+            console.note(f"ALERT {name}: {text}")
+    for trait, (one, rows) in drawn.traits.items():
+        console.note(
+            f"{trait}: rank correlation with what is planted {one.estimate:.2f} ({one.low:.2f} to {one.high:.2f}), "
+            f"known of {rows:,} of {drawn.rows.num_rows:,}"
+        )
     with console.step(f"{name}: export"):
         folder = export(config, name, config.home / EXPORTS / config.name / name)
     with console.step(f"{name}: score"):
         report = score(data, name, load(config, name), force=True, say=console.say)
     return {
         **({} if found is None else {"segments": found.as_dict(), "alerts": list(found.alerts)}),
+        **({} if drawn.quality is None else {"quality": drawn.quality.as_dict(), "alerts": list(drawn.quality.alerts)}),
         "grade": None,
-        "metrics": drawn.metrics,
-        "intervals": {},
+        "metrics": {
+            **drawn.metrics,
+            **{f"rank_correlation.{name}": one.estimate for name, (one, _) in drawn.traits.items()},
+        },
+        "intervals": {f"rank_correlation.{trait}": [one.low, one.high] for trait, (one, _) in drawn.traits.items()},
         "left_out": list(drawn.left_out),
         "run_id": drawn.run_id,
         "model_name": drawn.registered.name,

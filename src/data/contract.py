@@ -284,6 +284,8 @@ def task_needs(config: Config) -> dict[str, tuple[Need, ...]]:
         needs["next_offer"] = (Need("transactions", ("product_id",)), Need("products", ("category",)))
     if tasks.loyalty is not None:
         needs["loyalty"] = (Need("transactions"),)
+    if tasks.quality is not None:
+        needs["quality"] = (Need("transactions"),)
     if tasks.value is not None:
         needs["value"] = (Need("transactions", (tasks.value.worth_of,)),)
     if tasks.winback is not None:

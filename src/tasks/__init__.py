@@ -11,6 +11,7 @@ from ..config import (
     DefectionConfig,
     LoyaltyConfig,
     NextOfferConfig,
+    QualityConfig,
     RiskConfig,
     SegmentsConfig,
     StagesConfig,
@@ -31,6 +32,7 @@ from .defection import defection
 from .leaving import time_to_cancel, time_to_leave
 from .loyalty import loyalty
 from .next_offer import next_offer
+from .quality import quality
 from .risk import risk
 from .segments import segments
 from .stages import stages
@@ -60,6 +62,8 @@ def declare(name: str, config: TaskConfig) -> Task:
             return next_offer(config)
         case LoyaltyConfig():
             return loyalty(config)
+        case QualityConfig():
+            return quality(config)
         case ValueConfig():
             return value(config)
         case WinbackConfig():

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
-from ..config import SegmentsConfig
+from ..config import LoyaltyConfig, QualityConfig, SegmentsConfig
 from ..data.dataset import Dataset
 from ..errors import DataError
 from ..features.groups import check_groups
@@ -31,15 +31,22 @@ from ..tasks import declare
 from ..tasks.base import Task
 from ..tasks.risk import QUEUES
 from .ceiling import open_truth, share_of_abusers
+from .evaluate import Interval
+from .relationship import Quality, follow_quality
 from .segmenting import Segments, draw_up_moments, draw_up_segments
 from .splits import windows_of
+from .traits import shown
 
 Say = Callable[[str], None]
 
 
 @dataclass(frozen=True)
 class DrawnUp:
-    """A registered version of a score, the rows (n) it was drawn up from, its metrics, and what segments are like."""
+    """A registered version of a score, the rows (n) it was drawn up from, its metrics, and what segments are like.
+
+    `traits`, on a simulated world: by trait its rank correlation with the planted strength, and of how many rows;
+    `quality`: the months of the relationship.
+    """
 
     task: Task
     model: ScoringModel
@@ -49,6 +56,8 @@ class DrawnUp:
     run_id: str
     metrics: dict[str, float]
     segments: Segments | None = None
+    traits: dict[str, tuple[Interval, int]] = field(default_factory=dict)
+    quality: Quality | None = None
 
 
 def draw_up(data: Dataset, name: str, *, seed: int | None = None, say: Say = lambda text: None) -> DrawnUp:
@@ -85,6 +94,8 @@ def draw_up(data: Dataset, name: str, *, seed: int | None = None, say: Say = lam
         run.log_dict(data.config.resolved(), "config.yaml")
         say("drawing up the score")
         segments: Segments | None = None
+        quality: Quality | None = None
+        traits: dict[str, tuple[Interval, int]] = {}
         model: ScoringModel
         if task.behaviour:
             segments = draw_up_segments(data, task, config, snapshots, rows, later, seed=data.config.seed)
@@ -94,8 +105,15 @@ def draw_up(data: Dataset, name: str, *, seed: int | None = None, say: Say = lam
             model = Tails.fit(task.tails, snapshots.columns, rows)
         else:
             model = Scorecard.fit(task.traits, snapshots.columns, rows)
+            if isinstance(config, QualityConfig):
+                say("following the months")
+                quality = follow_quality(data, task, config)
+                run.log_dict(quality.as_dict(), "quality.json")
+            known = open_truth(data.config) if isinstance(config, LoyaltyConfig) else None
+            traits = {} if known is None else shown(known, model, _once(task, rows), seed=data.config.seed)
         scores = model.raw_score(rows)
         metrics = {"rows": float(rows.num_rows), "mean_score": float(np.mean(scores))}
+        metrics |= {f"rank_correlation.{trait}": found.estimate for trait, (found, _) in traits.items()}
         truth = open_truth(data.config) if task.tails else None
         if truth is not None:
             metrics |= share_of_abusers(truth, rows, scores, QUEUES)
@@ -115,4 +133,10 @@ def draw_up(data: Dataset, name: str, *, seed: int | None = None, say: Say = lam
             registered = register(data.config, name, run, bundle)
             # There is nothing by which a card could be promoted: the newest one is in use.
             set_alias(data.config, name, "champion", str(registered.version))
-    return DrawnUp(task, model, rows, snapshots.plan.left_out, registered, run.id, metrics, segments)
+    return DrawnUp(task, model, rows, snapshots.plan.left_out, registered, run.id, metrics, segments, traits, quality)
+
+
+def _once(task: Task, rows: pa.Table) -> pa.Table:
+    """The last row of each entity: rows come in order of cutoffs."""
+    _, place = np.unique(rows[task.entity].to_numpy(zero_copy_only=False)[::-1], return_index=True)
+    return rows.take(pa.array(np.sort(rows.num_rows - 1 - place)))

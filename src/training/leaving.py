@@ -22,6 +22,7 @@ import pyarrow.compute as pc
 from ..config import LeavingConfig
 from ..data.dataset import Dataset
 from ..errors import DataError
+from ..features.groups import check_groups
 from ..features.snapshot import Snapshots
 from ..language.declarations import FeatureColumn
 from ..language.moments import shift
@@ -91,8 +92,14 @@ def train_leaving(data: Dataset, name: str, *, seed: int | None = None, say: Say
     with start_run(data.config, name, fingerprint=data.fingerprint) as run:
         say("building the training rows")
         snapshots = Snapshots(
-            data, task, blocks=config.blocks, exclude=config.exclude_features, learn_at=windows.train[0]
+            data,
+            task,
+            blocks=config.blocks,
+            exclude=config.exclude_features,
+            groups=config.groups,
+            learn_at=windows.train[0],
         )
+        check_groups(snapshots.columns, config.groups, name)
         run.log_params({"config": data.config.resolved(), "seed": seed})
         run.log_dict(data.config.resolved(), "config.yaml")
         lives = {window: follow(snapshots, cutoffs, _end(data, windows, window))

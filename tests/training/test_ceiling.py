@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,19 +13,25 @@ import pyarrow as pa
 import pytest
 import yaml
 
-from rapport.config import load_config
+from rapport.config import LoyaltyConfig, TimeToLeaveConfig, load_config
 from rapport.data.contract import TABLES
 from rapport.data.dataset import Dataset
 from rapport.data.ingest import open_dataset
 from rapport.data.world.project import project_world
 from rapport.errors import DataError
+from rapport.features.snapshot import Snapshots
 from rapport.language.declarations import Sum, Worth
+from rapport.models.scorecard import Scorecard
 from rapport.registry.tracking import artifact_text, reopen
-from rapport.training.ceiling import open_truth, true_probability, true_worth
+from rapport.tasks import declare
+from rapport.training.ceiling import open_truth, true_curves, true_probability, true_worth
 from rapport.training.experiment import Trained, train
 from rapport.training.judge import judge
+from rapport.training.leaving import follow
 from rapport.training.material import Material
+from rapport.training.metrics.survival import calibration_gap, concordance
 from rapport.training.record import REVIEW, record
+from rapport.training.traits import shown
 from rapport.training.worth import WorthScores, worth_of
 
 CONFIG = Path(__file__).parents[2] / "configs" / "world.yaml"
@@ -151,3 +158,29 @@ def test_rows_of_another_world_are_said(data: Dataset) -> None:
 def test_without_a_world_there_is_none(data: Dataset) -> None:
     assert open_truth(data.config.model_copy(update={"world": None})) is None
     assert project_world(data.config) == (data.config.folder / "w").resolve()
+
+
+def test_true_curves_fall_and_are_what_comes(data: Dataset) -> None:
+    config = TimeToLeaveConfig(active_within=120, every=30, horizons=(30, 90))
+    snapshots = Snapshots(data, declare("time_to_leave", config), blocks=["rhythm"], learn_at=data.observed_until)
+    lives = follow(snapshots, [datetime(2024, 7, 1)], data.observed_until)
+    truth = open_truth(data.config)
+    assert truth is not None
+    curves = true_curves(truth, config, lives.rows, 3)
+    assert (np.diff(curves, axis=1) <= 0).all()
+    assert concordance(lives.time, lives.event, -curves[:, -1], 3) > 0.8
+    assert calibration_gap(lives.time, lives.event, curves[:, 2], 3, bins=4) < 0.06
+
+
+def test_traits_of_loyalty_show_what_is_planted(data: Dataset) -> None:
+    task, end = declare("loyalty", LoyaltyConfig()), data.observed_until
+    snapshots = Snapshots(data, task, blocks=["rhythm", "traits"], learn_at=end)
+    rows = snapshots.features(snapshots.population([end], with_target=False))
+    truth = open_truth(data.config)
+    assert truth is not None
+    found = shown(truth, Scorecard.fit(task.traits, snapshots.columns, rows), rows)
+    for trait in ("repeat_purchase", "breadth", "tolerance"):
+        correlation, known = found[trait]
+        assert 0.2 < correlation.low < correlation.estimate < correlation.high < 1
+        assert 30 <= known < rows.num_rows
+    assert "referral" not in found  # the features that would show it are not among these

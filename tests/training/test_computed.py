@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from small_project import write_project
 from training_shop import renamed
 
 from rapport.config import LoyaltyConfig
 from rapport.data.dataset import Dataset
+from rapport.data.ingest import open_dataset
 from rapport.errors import ModelError
+from rapport.features.snapshot import Snapshots
+from rapport.models.scorecard import Scorecard
 from rapport.registry.versions import aliases, load
 from rapport.scoring.batch import score
 from rapport.scoring.monitor import monitor
+from rapport.tasks import declare
 from rapport.training.computed import draw_up
 from rapport.training.experiment import train
 from rapport.training.promote import promote
@@ -50,3 +57,38 @@ def test_the_newest_card_is_always_in_use(loyal: Dataset) -> None:
 def test_it_cannot_be_trained(loyal: Dataset) -> None:
     with pytest.raises(ModelError, match="put together"):
         train(loyal, "loyalty")
+
+
+def test_a_trait_is_missing_where_little_was_seen(tmp_path: Path) -> None:
+    """1 bought once; 2 bought twelve things in a rhythm; 3 met five failures and complained of one, 4 met two."""
+    days = {1: [5], 2: range(0, 72, 6), 3: [3, 9, 20], 4: [3, 9, 20]}
+    begin = datetime(2024, 5, 1, 10)
+    bought = [(who, begin + timedelta(days=day), 10 + day // 6 % 2) for who, all_of in days.items() for day in all_of]
+    kinds = [(3, "failure")] * 5 + [(3, "complaint"), (4, "failure"), (4, "failure")]
+    content = {
+        "products": {"product_id": [10, 11], "category": ["tea", "soap"], "line": ["food", "home"]},
+        "transactions": {
+            "customer_id": [who for who, _, _ in bought],
+            "at": [when for _, when, _ in bought],
+            "product_id": [what for _, _, what in bought],
+            "amount": [1.0] * len(bought),
+        },
+        "interactions": {
+            "customer_id": [who for who, _ in kinds],
+            "at": [begin + timedelta(days=20, hours=hour) for hour in range(len(kinds))],
+            "kind": [kind for _, kind in kinds],
+        },
+    }
+    config = write_project(tmp_path, content, time_zone="UTC", observed_until="2024-07-20", tasks={"loyalty": {}})
+    data = open_dataset(config)
+    task = declare("loyalty", config.task("loyalty"))
+    snapshots = Snapshots(data, task, learn_at=data.observed_until)
+    rows = snapshots.features(snapshots.population([data.observed_until], with_target=False))
+    card = Scorecard.fit(task.traits, snapshots.columns, rows)
+    known = {name: [value is not None for value in values.to_pylist()] for name, values in card.outputs(rows).items()}
+    assert rows["customer_id"].to_pylist() == [1, 2, 3, 4]
+    assert known["trait_repeat_purchase"] == [False, True, True, True]
+    assert known["trait_breadth"] == [False, True, False, False]
+    assert known["trait_tolerance"] == [False, False, True, False]
+    assert rows["complaints_per_failure"].to_pylist()[2] == pytest.approx(0.2)
+    assert rows["spread_of_lines_life"].to_pylist()[1] == pytest.approx(2.0, abs=0.1)

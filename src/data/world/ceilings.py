@@ -140,6 +140,24 @@ TASKS: dict[str, Callable[[Truth, pa.Table, int, int], Floats]] = {
 }
 
 
+#: which planted strength a trait of loyalty is to show
+PLANTED = {
+    "repeat_purchase": "regular",
+    "breadth": "broad",
+    "referral": "referring",
+    "immunity": "immune",
+    "tolerance": "tolerant",
+}
+
+
+def strengths(truth: Truth, customers: pa.ChunkedArray) -> dict[str, Floats]:
+    """The planted strength (n,), 0 to 1, of each trait of loyalty of customers (n,); nan for one who is not known."""
+    people = truth.people()
+    place = pc.index_in(customers.cast(pa.int64()), value_set=people["customer_id"].combine_chunks().cast(pa.int64()))
+    known = {trait: people[planted].combine_chunks().take(place.combine_chunks()) for trait, planted in PLANTED.items()}
+    return {trait: np.asarray(values.to_numpy(zero_copy_only=False), float) for trait, values in known.items()}
+
+
 def staying(
     world: str | Path | Truth, rows: pa.Table, every: int, periods: int, *, active_within: int | None = None,
     paid: bool = False, draws: int = 40,

@@ -17,16 +17,18 @@ from . import (
     profile,
     prospects,
     references,
+    relationship,
     rhythm,
     service,
     spending,
     tiers,
+    traits,
 )
 
 BLOCKS: dict[str, Block] = {
     module.BLOCK.name: module.BLOCK
     for module in (
         *(spending, rhythm, breadth, contacts, campaigns, offers),
-        *(service, leaving, references, lifecycle, profile, prospects, abuse, tiers),
+        *(service, leaving, references, lifecycle, profile, prospects, abuse, tiers, traits, relationship),
     )
 }
