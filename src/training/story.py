@@ -33,6 +33,7 @@ from .judge import Judgement
 from .material import Floats, WindowFacts, target_of
 from .rules import Rules
 from .stability import over_the_test
+from .worth import CAPTURE
 
 PAIRED_ROWS = 1_000  # for the interactions of a pair
 PAIRED_FEATURES = 12
@@ -174,6 +175,11 @@ def _measures(task: Task, judgement: Judgement) -> tuple[Measure, ...]:
 def worth_in_words(task: Task, judgement: Judgement) -> tuple[str, ...]:
     """What the money shows, in sentences: how it is spread over customers, and how well its intervals hold."""
     texts = [] if judgement.concentration is None else [judgement.concentration.words(task.horizon)]
+    simple = {} if judgement.lists is None else judgement.lists.estimates
+    if judgement.rule in simple and judgement.concentration is not None:
+        share = simple[judgement.rule][CAPTURE].estimate
+        times = f", the model's {judgement.concentration.foretold / share:.2f} times as much" if share > 0 else ""
+        texts.append(f"A list {judgement.rule.replace('_', ' ')} gets {share:.0%} into its top 20 %{times}.")
     covered, reach = (judgement.coverage.get(name) for name in ("worth_coverage_80pct", "worth_interval_above_zero"))
     if covered is not None and reach is not None:
         zero = (
