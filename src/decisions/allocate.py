@@ -1,16 +1,17 @@
 """One action for each customer under common limits: a global set of prices, then a choice that is everyone's own.
 
-With the value v_ca of action a for customer c, what the action uses u_ar of resource r (money, places in a channel) and
-the limits B_r, the plan maximises sum v_ca x_ca with at most one action a customer and sum u_ar x_ca <= B_r. Its
-Lagrangian dual prices the resources:
+With the value v_ca of action a for customer c of kind k(c), what the action uses u_kar of resource r (money, places in
+a channel), the limits B_r, and groups s of which at least L_s customers get something, the plan maximises sum v_ca x_ca
+with at most one action a customer, sum u_k(c)ar x_ca <= B_r and sum over c in s of x_ca >= L_s. The latter is a limit
+like the others, of which an action uses -1. The Lagrangian dual prices the limits:
 
     bound(p) = sum over c of max(0, max over a of (v_ca - sum over r of p_r u_ar)) + sum over r of p_r B_r,    p >= 0
 
 which is convex in p and never below the value of any plan. It is minimised by cutting planes inside a trust region
 (Kelley 1960; Boyd and Vandenberghe, "Localization and cutting-plane methods", 2007): each look at the customers gives
 one cut, and the master problem over the prices is a small linear programme for HiGHS. At the best prices every customer
-takes what is worth most to him after prices; what then exceeds a limit is given back where that loses least, and what
-is left of the limits is spent where it gains most. The gap to the bound is proved, and reported.
+takes what is worth most to him after prices; what then breaks a limit is mended where that loses least (`mend`). The
+gap to the bound is proved, and reported.
 """
 
 from __future__ import annotations
@@ -24,17 +25,59 @@ Floats = NDArray[np.float64]
 Choices = NDArray[np.int64]
 
 NOTHING = -1
+TINY = 1e-9
 _ROUNDS = 200
 _CLOSE = 1e-4  # of the bound: below that, better prices would not be worth a look
-_TINY = 1e-9
-_MOST_TRIED = 200_000  # of the changes that would use up what is left: after the best of them little is left
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Customers (n,) of some kinds (k,), what each action (m,) is worth to them and uses of each limit (r,).
+
+    `value` (n, m) is -inf where an action may not be had; `uses` (k, m + 1, r) has nothing as its last action, so that
+    NOTHING finds it; the first `packing` limits hold back what is used (never negative), the others ask for a least
+    number, as uses of -1 under a negative limit.
+    """
+
+    value: Floats
+    kind: Choices
+    uses: Floats
+    limits: Floats
+    packing: int
+
+    @property
+    def slack(self) -> Floats:
+        """How far a sum of rounded numbers may lie above each limit, (r,)."""
+        return TINY * (1 + np.abs(self.limits))
+
+    def net(self, prices: Floats) -> Floats:
+        """Values after prices, (n, m)."""
+        charge = self.uses[:, :-1] @ prices
+        return self.value - (charge[0] if len(charge) == 1 else charge[self.kind])
+
+    def used(self, choice: Choices) -> Floats:
+        """What a plan takes of each limit, (r,)."""
+        k, m, r = self.uses.shape
+        place = self.kind * m + np.where(choice < 0, m - 1, choice)
+        return np.asarray(np.bincount(place, minlength=k * m).astype(np.float64) @ self.uses.reshape(k * m, r))
+
+    def uses_of(self, rows: Choices, choice: Choices) -> Floats:
+        """What each choice of some customers takes of each limit, (rows, r)."""
+        return np.asarray(self.uses[self.kind[rows], choice])
+
+    def worth(self, choice: Choices) -> Floats:
+        """What each choice is worth (n,), 0 for nothing."""
+        own = self.value[np.arange(len(choice)), np.maximum(choice, 0)] if self.value.shape[1] else 0.0
+        return np.where(choice >= 0, own, 0.0)
 
 
 @dataclass(frozen=True)
 class Allocation:
     """A plan: `choice` (n,) is an action or NOTHING, `value` its worth, `bound` what no plan can exceed.
 
-    `prices` (r,) is what one more unit of each resource would bring, `used` (r,) what the plan takes of it.
+    `prices` (r,) is what one more unit of each resource would bring, `used` (r,) what the plan takes of it. Behind the
+    limits stand the groups: the price is what one customer less who must get something would bring, `used` how many
+    get something, as a negative number.
     """
 
     choice: Choices
@@ -49,52 +92,92 @@ class Allocation:
         return 0.0 if self.bound <= 0 else max(0.0, (self.bound - self.value) / self.bound)
 
 
-def allocate(value: Floats, uses: Floats, limits: Floats) -> Allocation:
+def allocate(
+    value: Floats,
+    uses: Floats,
+    limits: Floats,
+    *,
+    kind: Choices | None = None,
+    covers: NDArray[np.bool_] | None = None,
+    least: Floats | None = None,
+) -> Allocation:
     """Give each of n customers at most one of m actions under r limits.
 
-    `value` (n, m) is what each action is worth to each customer, -inf where he may not have it; `uses` (m, r) is what
-    an action takes of each resource, `limits` (r,) how much there is. ValueError where one of them is negative or not
-    finite, or the shapes differ.
+    `value` (n, m) is what each action is worth to each customer, -inf where he may not have it; `uses` (m, r), or
+    (k, m, r) for customers of k kinds `kind` (n,), is what an action takes of each resource, `limits` (r,) how much
+    there is. Of the customers of the kinds `covers` (k, s), at least `least` (s,) get an action, be it at a loss.
+    ValueError where numbers are negative or not finite, or shapes differ; InfeasibleError where no plan obeys.
     """
+    from .mend import mend
+
+    problem = problem_of(value, uses, limits, kind=kind, covers=covers, least=least)
+    prices, bound = _best_prices(problem)
+    choice = mend(problem, choose(problem, prices), prices)
+    return Allocation(choice, float(problem.worth(choice).sum()), bound, prices, problem.used(choice))
+
+
+def problem_of(
+    value: Floats,
+    uses: Floats,
+    limits: Floats,
+    *,
+    kind: Choices | None = None,
+    covers: NDArray[np.bool_] | None = None,
+    least: Floats | None = None,
+) -> Problem:
+    """The arguments of `allocate`, checked."""
     value, uses, limits = (np.ascontiguousarray(part, np.float64) for part in (value, uses, limits))
-    _check(value, uses, limits)
-    prices, bound = _best_prices(value, uses, limits)
-    choice = _choose(value, uses, prices)
-    choice = _give_back(choice, value, uses, limits, prices)
-    choice = _spend_what_is_left(choice, value, uses, limits, prices)
-    used = used_by(choice, uses)
-    return Allocation(choice, _worth(choice, value), bound, prices, used)
-
-
-def _check(value: Floats, uses: Floats, limits: Floats) -> None:
-    if value.ndim != 2 or uses.shape != (value.shape[1], len(limits)):
+    uses = uses if uses.ndim == 3 else uses[None]
+    kind = np.zeros(len(value), np.int64) if kind is None else np.asarray(kind, np.int64)
+    covers = np.zeros((len(uses), 0), bool) if covers is None else np.asarray(covers, bool)
+    least = np.zeros(0) if least is None else np.asarray(least, np.float64)
+    if value.ndim != 2 or uses.shape[1:] != (value.shape[1], len(limits)) or kind.shape != (len(value),):
         raise ValueError(f"shapes differ: value {value.shape}, uses {uses.shape}, limits {limits.shape}")
+    if covers.shape != (len(uses), len(least)) or (len(kind) and not 0 <= kind.min() <= kind.max() < len(uses)):
+        raise ValueError(f"shapes differ: kinds {len(uses)}, covers {covers.shape}, least {least.shape}")
     if np.isnan(value).any() or np.isposinf(value).any():
         raise ValueError("value: a number, or -inf where an action may not be had")
-    for name, part in (("uses", uses), ("limits", limits)):
+    for name, part in (("uses", uses), ("limits", limits), ("least", least)):
         if not np.isfinite(part).all() or (part < 0).any():
             raise ValueError(f"{name}: finite numbers of 0 or more")
+    asked = np.broadcast_to(-covers[:, None, :].astype(np.float64), (len(uses), uses.shape[1], len(least)))
+    whole = np.concatenate([uses, asked], axis=2)
+    padded = np.concatenate([whole, np.zeros((len(whole), 1, whole.shape[2]))], axis=1)
+    return Problem(value, kind, padded, np.concatenate([limits, -least]), len(limits))
+
+
+def choose(problem: Problem, prices: Floats) -> Choices:
+    """What is worth most to each customer after prices; nothing, where that is nothing."""
+    if not problem.value.size:
+        return np.full(len(problem.value), NOTHING, np.int64)
+    return _choose(problem.net(prices))[0]
+
+
+def _choose(net: Floats) -> tuple[Choices, Floats]:
+    best = net.argmax(axis=1)
+    worth = net[np.arange(len(net)), best]
+    return np.where(worth > 0, best, NOTHING).astype(np.int64), np.maximum(worth, 0.0)
 
 
 # ------------------------------------------------------------------------------------------- prices
-def _dual(value: Floats, uses: Floats, limits: Floats, prices: Floats) -> tuple[float, Floats]:
+def _dual(problem: Problem, prices: Floats) -> tuple[float, Floats]:
     """The bound at some prices, and a subgradient (r,)."""
-    choice = _choose(value, uses, prices)
-    taken = choice >= 0
-    net = value[taken, choice[taken]] - (uses @ prices)[choice[taken]]
-    return float(net.sum() + prices @ limits), limits - used_by(choice, uses)
+    if not problem.value.size:
+        return float(prices @ problem.limits), problem.limits.copy()
+    choice, worth = _choose(problem.net(prices))
+    return float(worth.sum() + prices @ problem.limits), problem.limits - problem.used(choice)
 
 
-def _best_prices(value: Floats, uses: Floats, limits: Floats) -> tuple[Floats, float]:
+def _best_prices(problem: Problem) -> tuple[Floats, float]:
     """Prices (r,) of the least bound that was found, and that bound."""
     from scipy.optimize import linprog
 
-    r = len(limits)
-    most = _highest(value, uses)
+    r = len(problem.limits)
+    most = _highest(problem)
     best = np.zeros(r)
-    bound, slope = _dual(value, uses, limits, best)
+    bound, slope = _dual(problem, best)
     cuts, heights = [-slope], [slope @ best - bound]
-    radius = np.maximum(most, _TINY)
+    radius = np.maximum(most, TINY)
     for _ in range(_ROUNDS if r else 0):
         # Least t with t >= bound_k + slope_k (p - p_k) for every cut, p close to the best prices.
         low, high = np.maximum(best - radius, 0), np.minimum(best + radius, most)
@@ -106,12 +189,11 @@ def _best_prices(value: Floats, uses: Floats, limits: Floats) -> tuple[Floats, f
             raise RuntimeError(f"the prices could not be found: {found.message}")
         prices, promised = found.x[:r], float(found.fun)
         inside = bool(
-            ((prices > low + _TINY * most) | (low <= 0)).all()
-            and ((prices < high - _TINY * most) | (high >= most)).all()
+            ((prices > low + TINY * most) | (low <= 0)).all() and ((prices < high - TINY * most) | (high >= most)).all()
         )
         if bound - promised <= _CLOSE * abs(bound) and inside:
             break
-        now, slope = _dual(value, uses, limits, prices)
+        now, slope = _dual(problem, prices)
         cuts.append(-slope)
         heights.append(slope @ prices - now)
         if now < bound - 0.1 * (bound - promised):
@@ -125,117 +207,14 @@ def _best_prices(value: Floats, uses: Floats, limits: Floats) -> tuple[Floats, f
     return best, bound
 
 
-def _highest(value: Floats, uses: Floats) -> Floats:
-    """A price (r,) at which nobody would take a resource any more."""
-    worth = np.where(np.isfinite(value), value, 0).max(axis=0, initial=0.0)
+def _highest(problem: Problem) -> Floats:
+    """A price (r,) at which nobody would take a resource any more, or everybody of a group would take something."""
+    finite = np.where(np.isfinite(problem.value), problem.value, 0)
+    worth = np.maximum(finite.max(axis=0, initial=0.0), 0)[:, None]
+    packing = problem.uses[:, :-1, : problem.packing]
     with np.errstate(divide="ignore", invalid="ignore"):
-        a_unit = np.where(uses > 0, np.maximum(worth, 0)[:, None] / uses, 0.0)
-    return np.asarray(a_unit.max(axis=0, initial=0.0) * (1 + 1e-6) + _TINY)
-
-
-def _choose(value: Floats, uses: Floats, prices: Floats) -> Choices:
-    """What is worth most to each customer after prices; nothing, where that is nothing."""
-    if not len(value):
-        return np.empty(0, np.int64)
-    net = value - uses @ prices
-    choice = net.argmax(axis=1)
-    worth = net[np.arange(len(net)), choice]
-    return np.where(worth > 0, choice, NOTHING).astype(np.int64)
-
-
-# ------------------------------------------------------------------------------------------- a plan that fits
-def _give_back(choice: Choices, value: Floats, uses: Floats, limits: Floats, prices: Floats) -> Choices:
-    """Move customers to what is next best for them, where that loses least, until every limit holds."""
-    choice = choice.copy()
-    for resource in range(len(limits)):
-        over = used_by(choice, uses)[resource] - limits[resource]
-        if over <= _TINY * (1 + limits[resource]):
-            continue
-        holders = np.flatnonzero((choice >= 0) & (_of(uses[:, resource], choice) > 0))
-        other, loss = _next_best(holders, choice, value, uses, prices, resource)
-        freed = _of(uses[:, resource], choice[holders]) - _of(uses[:, resource], other)
-        order = np.argsort(loss / freed, kind="stable")
-        enough = int(np.searchsorted(np.cumsum(freed[order]), over - _TINY * (1 + limits[resource]))) + 1
-        moved = order[:enough]
-        choice[holders[moved]] = other[moved]
-    return _drop_the_rest(choice, value, uses, limits)
-
-
-def _next_best(
-    rows: Choices, choice: Choices, value: Floats, uses: Floats, prices: Floats, resource: int
-) -> tuple[Choices, Floats]:
-    """For each row the best choice that takes less of a resource, and no more of any other, and what that loses."""
-    net = value[rows] - uses @ prices
-    now = choice[rows]
-    lighter = uses[:, resource][None, :] < uses[now, resource][:, None]
-    no_more = (uses[None, :, :] <= uses[now][:, None, :] + _TINY).all(axis=2)
-    net = np.where(lighter & no_more, net, -np.inf)
-    other = net.argmax(axis=1)
-    worth = net[np.arange(len(rows)), other]
-    other = np.where(worth > 0, other, NOTHING).astype(np.int64)
-    own = value[rows, now] - (uses @ prices)[now]
-    return other, np.asarray(own - np.maximum(worth, 0))
-
-
-def _drop_the_rest(choice: Choices, value: Floats, uses: Floats, limits: Floats) -> Choices:
-    """Take actions away, the least worth a unit first, where a limit is still exceeded."""
-    for resource in range(len(limits)):
-        over = used_by(choice, uses)[resource] - limits[resource]
-        if over <= _TINY * (1 + limits[resource]):
-            continue
-        holders = np.flatnonzero((choice >= 0) & (_of(uses[:, resource], choice) > 0))
-        freed = _of(uses[:, resource], choice[holders])
-        order = np.argsort(value[holders, choice[holders]] / freed, kind="stable")
-        enough = int(np.searchsorted(np.cumsum(freed[order]), over - _TINY * (1 + limits[resource]))) + 1
-        choice[holders[order[:enough]]] = NOTHING
-    return choice
-
-
-def _spend_what_is_left(choice: Choices, value: Floats, uses: Floats, limits: Floats, prices: Floats) -> Choices:
-    """Give better actions to whoever gains most for what they take, as long as the limits allow."""
-    choice = choice.copy()
-    left = limits - used_by(choice, uses)
-    now = np.where(choice >= 0, _own(value, choice), 0.0)
-    gain = value - now[:, None]
-    rows, actions = np.nonzero(gain > _TINY)
-    if not len(rows):
-        return choice
-    more = np.maximum(uses[actions] - _rows_of(uses, choice[rows]), 0)
-    fits = (more <= left + _TINY).all(axis=1)
-    rows, actions, more = rows[fits], actions[fits], more[fits]
-    weight = np.maximum(prices, _TINY * (1 + prices.max(initial=0)))
-    order = np.argsort(-(gain[rows, actions] / (more @ weight + _TINY)), kind="stable")
-    done = np.zeros(len(choice), bool)
-    for place in order[:_MOST_TRIED]:
-        row, action = rows[place], actions[place]
-        if done[row]:
-            continue
-        change = uses[action] - (uses[choice[row]] if choice[row] >= 0 else 0.0)
-        if (change <= left + _TINY).all():
-            left = left - change
-            choice[row], done[row] = action, True
-    return choice
-
-
-def used_by(choice: Choices, uses: Floats) -> Floats:
-    """What a plan takes of each resource, (r,)."""
-    counts = np.bincount(choice[choice >= 0], minlength=len(uses)).astype(np.float64)
-    return np.asarray(counts @ uses)
-
-
-def _worth(choice: Choices, value: Floats) -> float:
-    return float(np.where(choice >= 0, _own(value, choice), 0.0).sum())
-
-
-def _own(value: Floats, choice: Choices) -> Floats:
-    return np.asarray(value[np.arange(len(choice)), np.maximum(choice, 0)])
-
-
-def _of(uses: Floats, choice: Choices) -> Floats:
-    """What each choice takes of one resource, (n,); nothing takes nothing."""
-    return np.where(choice >= 0, uses[np.maximum(choice, 0)], 0.0)
-
-
-def _rows_of(uses: Floats, choice: Choices) -> Floats:
-    """What each choice takes of every resource, (n, r)."""
-    return np.where((choice >= 0)[:, None], uses[np.maximum(choice, 0)], 0.0)
+        a_unit = np.where(packing > 0, worth / packing, 0.0)
+    highest = a_unit.max(axis=(0, 1), initial=0.0)
+    charged = float((packing @ highest).max(initial=0.0))
+    asked = np.full(len(problem.limits) - problem.packing, charged - finite.min(initial=0.0))
+    return np.asarray(np.concatenate([highest, asked]) * (1 + 1e-6) + TINY)

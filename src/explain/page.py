@@ -47,7 +47,7 @@ def render(review: Review) -> str:
     checksum = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
     customers = review_view.shown_customers(review)
     page = (
-        _environment()
+        environment()
         .get_template("review.html")
         .render(
             review=review,
@@ -84,15 +84,16 @@ def write(review: Review, path: str | Path) -> Path:
 
 
 @cache
-def _environment() -> Environment:
-    environment = Environment(
+def environment() -> Environment:
+    """What renders every page: templates of this folder, everything escaped, nothing undefined."""
+    made = Environment(
         loader=FileSystemLoader(_FOLDER),
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {
+    made.filters |= {
         "capitalize_first": lambda text: text[:1].upper() + text[1:],
         "clean": review_words.clean,
         "count": review_words.count,
@@ -101,7 +102,7 @@ def _environment() -> Environment:
         "share": review_words.observed,
         "image": _image,
     }
-    environment.globals |= {
+    made.globals |= {
         "checks_in_words": review_answers.checks_in_words,
         "cohort_state": review_answers.cohort_state,
         "cohort_words": review_answers.COHORT_WORDS,
@@ -121,7 +122,7 @@ def _environment() -> Environment:
         "waterfall": review_view.waterfall,
         "why": review_answers.why,
     }
-    return environment
+    return made
 
 
 def _command(review: Review, verb: str, rest: str = "") -> str:

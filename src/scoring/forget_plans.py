@@ -1,6 +1,6 @@
 """One customer (or prospect) out of published plans: his row, and his lines in the lists of the channels.
 
-The summary stays as it is: it counts and adds up what was planned, and names nobody.
+The summary stays as it is: it counts and adds up what was planned, and names nobody. The page is drawn again.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from ..errors import OutputError
 from ..models.base import json_bytes
 from .durable import publish, recover
 from .lock import only_writer
-from .parts import Part, fault_of, write_content, write_part
-from .planning import MANIFEST, PLAN, SUMMARY, spreadsheet_safe
+from .parts import Part, checked, fault_of, write_content, write_part
+from .plan_files import MANIFEST, PAGE, PLAN, SUMMARY, spreadsheet_safe, write_page
 from .results import results
 
 
@@ -68,11 +68,16 @@ def _from_plan(place: Path, kind: Kind, identity: str) -> int:
         return 0
     hidden = place.with_name(f".{place.name}.new")
     hidden.mkdir()
-    for file in place.iterdir():
+    files = []
+    for file in sorted(place.iterdir()):
         if file.suffix == ".csv":
-            _copy_without(file, hidden / file.name, kind, identity)
+            files.append(_copy_without(file, hidden / file.name, kind, identity))
+        elif file.name == PAGE:
+            files.append(write_page(hidden, kept, json.loads((place / SUMMARY).read_bytes())))
         elif file.name not in (part.file, MANIFEST):
             os.link(file, hidden / file.name)
+            files.append(checked(hidden / file.name, 0))
+    manifest["files"] = [file.as_json() for file in files]
     manifest |= {"rows": kept.num_rows, "parts": [write_part([kept], hidden, 0).as_json()]}
     write_content(json_bytes(manifest), hidden, MANIFEST)
     publish(hidden, place)
@@ -94,11 +99,13 @@ def _his(rows: pa.Table, kind: Kind, identity: str) -> pa.ChunkedArray:
     return pc.and_(pc.equal(rows["entity_id"], identity), pc.equal(rows["kind"], kind))
 
 
-def _copy_without(source: Path, target: Path, kind: Kind, identity: str) -> None:
+def _copy_without(source: Path, target: Path, kind: Kind, identity: str) -> Part:
     """Copy the list of a channel less his lines."""
     shown = spreadsheet_safe(identity)
     with source.open(encoding="utf-8", newline="") as lines, target.open("w", encoding="utf-8", newline="") as out:
         reader = csv.DictReader(lines)
         writer = csv.DictWriter(out, reader.fieldnames or ())
         writer.writeheader()
-        writer.writerows(row for row in reader if row["entity_id"] != shown or row.get("kind", "customer") != kind)
+        kept = [row for row in reader if row["entity_id"] != shown or row.get("kind", "customer") != kind]
+        writer.writerows(kept)
+    return checked(target, len(kept))

@@ -64,6 +64,11 @@ def write_content(content: bytes, folder: Path, name: str) -> Part:
     return Part(name, 0, len(content), hashlib.sha256(content).hexdigest())
 
 
+def checked(file: Path, rows: int) -> Part:
+    """A file that lies there already, with its size and checksum."""
+    return Part(file.name, rows, file.stat().st_size, _sum(file))
+
+
 def fault_of(folder: Path, part: Part, schema: pa.Schema | None = None) -> str | None:
     """What is wrong with a part as it lies in the folder, in words; None where it is as it was written.
 

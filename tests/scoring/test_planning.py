@@ -20,7 +20,9 @@ from rapport.config import PlanConfig
 from rapport.data.dataset import Dataset
 from rapport.errors import ConfigError, GateError
 from rapport.scoring.batch import score
-from rapport.scoring.planning import PlanReport, plan, spreadsheet_safe
+from rapport.scoring.parts import Part, fault_of
+from rapport.scoring.plan_files import spreadsheet_safe
+from rapport.scoring.planning import PlanReport, plan
 
 DAY = date(2024, 6, 12)
 ACTIONS: dict[str, Any] = {
@@ -73,8 +75,8 @@ def test_whoever_is_left_to_chance_gets_nothing_and_is_the_same_again(make: Make
     held_out = first.filter(first["held_out"])
     assert 0 < held_out.num_rows < 0.25 * first.num_rows
     assert held_out["action"].null_count == held_out.num_rows
-    chances = {(row["held_out"], row["chance"]) for row in first.select(["held_out", "chance"]).to_pylist()}
-    assert chances == {(False, 0.9), (True, 0.1)}
+    chances = {(row["held_out"], row["policy"] is None, row["chance"]) for row in first.to_pylist()}
+    assert chances == {(False, False, 0.9), (True, False, 0.1), (False, True, 1.0), (True, True, 1.0)}
 
 
 def test_a_row_says_what_to_offer_and_how_old_the_scores_are(make: Make) -> None:
@@ -99,6 +101,12 @@ def test_lists_for_those_who_send(make: Make) -> None:
         rows = list(csv.DictReader(file))
     assert len(rows) == report.summary["actions"]["rescue_call"]["given"] > 0
     assert {row["action"] for row in rows} == {"rescue_call"}
+    manifest = json.loads((report.folder / "_manifest.json").read_text("utf-8"))
+    files = [Part(**content) for content in [*manifest["parts"], *manifest["files"]]]
+    assert {file.file for file in files} | {"_manifest.json"} == {file.name for file in report.folder.iterdir()}
+    assert [fault_of(report.folder, file) for file in files] == [None] * len(files)
+    (report.folder / "phone.csv").write_text("changed", "utf-8")
+    assert any(fault_of(report.folder, file) for file in files)
 
 
 @pytest.mark.parametrize("text", ["=cmd|' /C calc'!A0", "+1", "-1", "@SUM(A1)", "\tx"])
@@ -116,7 +124,9 @@ def test_mandatory_actions_come_first_and_must_be_paid_for(make: Make) -> None:
     # Whoever must get it gets it: chance is for the others.
     assert not pc.any(pc.and_(rows["held_out"], pc.is_valid(rows["action"]))).as_py()
     assert summary["mandatory_cost"] > 0
-    with pytest.raises(GateError, match="mandatory actions alone need more than there is of: budget"):
+    with pytest.raises(
+        GateError, match=r"in conflict.*budget; mandatory next_offer_mail \(budget: .* needed, 1.00 there\)"
+    ):
         make(actions={**ACTIONS, "next_offer_mail": must}, budget=1.0)
 
 
