@@ -372,7 +372,7 @@ class Feature:
     `what` is None where a function computes the values (see `Fitted`).
     `name` may hold `{window}` (30d, life); a measure with several windows yields one column for each. `words` is the
     template of its reason in plain English: `{value}`, `{typical}` (the training median) and the name of any other
-    feature of the row stand for their values, written with their units.
+    feature of the row stand for their values, written with their units; `{window}` inside such a name is the column's.
     """
 
     name: str

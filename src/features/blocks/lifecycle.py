@@ -215,7 +215,7 @@ BLOCK = Block(
                     definition="most days by which a payment came late in {period}",
                     unit="days",
                     family="how he pays",
-                    words="paid up to {value} after the due date in {period}; typically up to {typical}",
+                    words="latest payment in {period}: {value} after it was due; typically {typical}",
                 ),
             ),
         ),
