@@ -648,6 +648,24 @@ class PlanConfig(Frozen):
         return self
 
 
+class RetentionConfig(Frozen):
+    """Whom to keep, whom to help, whom to let go, of those at risk of leaving (docs/longer.md has the rule).
+
+    At risk is whose probability of `churn` is at least `at_risk_from`. Nobody is kept whose expected worth, less the
+    cost of serving him, lies below `least_worth`; so many complaints and failures within so many days are signs of
+    leaving; `loyal_from` is the least score of `loyalty` that an offer is built on. `offer` and `rescue` name what the
+    first two groups get.
+    """
+
+    at_risk_from: Share = 0.5
+    least_worth: float = 0.0
+    troubles_from: PositiveInt = 1
+    within_days: PositiveInt = 90
+    loyal_from: Share = 0.4
+    offer: str = "an offer of higher value"
+    rescue: str = "a service rescue"
+
+
 class SparkConfig(Frozen):
     """Where Spark runs: `master` (default: that of spark-submit, else this machine), and options of its own."""
 
@@ -685,6 +703,7 @@ class Config(Frozen):
     fairness: tuple[str, ...] = Field((), description="attributes of customers by which every model is looked at")
     scoring: ScoringConfig = ScoringConfig()
     plan: PlanConfig | None = None
+    retention: RetentionConfig | None = None
     engine: Literal["duckdb", "spark"] = Field("duckdb", description="what computes features")
     spark: SparkConfig = SparkConfig()
     memory_limit: str = "4GB"

@@ -19,9 +19,12 @@ from ..explain import review as review_page
 from ..registry.versions import export, load
 from ..scoring.batch import ScoreReport, score
 from ..scoring.forget import without_forgotten
+from ..scoring.retention import retention
 from ..tasks import declare
+from ..training.ceiling import open_truth
 from ..training.computed import draw_up
 from ..training.experiment import Trained, train
+from ..training.keeping import kept_margin
 from ..training.leaving import train_leaving
 from ..training.record import record
 from ..training.several import train_several
@@ -41,11 +44,13 @@ def run(config: Config, console: Console, *, trials: int | None, seconds: float 
     for fault in data.report.warnings:
         console.note(f"warning: {fault.place}: {fault.count or ''} {fault.what}")
     tasks = {name: _task(data, name, console, trials, seconds) for name in config.tasks.named()}
+    groups = _retention(data, console) if config.retention is not None else None
     summary = {
         "config": config.name,
         "started_at": started.isoformat(timespec="seconds"),
         "seconds": {**console.seconds, "total": round((datetime.now(UTC) - started).total_seconds(), 2)},
         "tasks": tasks,
+        **({} if groups is None else {"retention": groups}),
     }
     write_summary(config, summary)
     return summary
@@ -229,6 +234,26 @@ def _effect(data: Dataset, name: str, console: Console) -> dict[str, Any]:
         "review": None,
         "rows": report.rows,
     }
+
+
+def _retention(data: Dataset, console: Console) -> dict[str, Any]:
+    """Everybody at risk in three groups, from the scores; on a world, what their own actions bring by the truth."""
+    with console.step("retention"):
+        report = retention(data, say=console.say)
+        found: dict[str, Any] = {**report.summary, "folder": str(report.folder)}
+        truth = open_truth(data.config)
+        if truth is not None:
+            console.say("asking the truth what the actions bring")
+            found["true_margin"] = kept_margin(truth, report.rows, data.observed_until, seed=data.config.seed)
+    for name, group in report.summary["groups"].items():
+        console.note(f"{name}: {group['customers']:,} of {report.summary['at_risk']:,} at risk")
+    if "true_margin" in found:
+        gain = found["true_margin"]["gain"]
+        console.note(
+            f"true margin a customer, each group's own action against {gain['over']} for all: "
+            f"{gain['estimate']:+.2f} ({gain['low']:+.2f} to {gain['high']:+.2f})"
+        )
+    return found
 
 
 def write_review(config: Config, name: str, review: review_page.Review) -> Path:

@@ -30,7 +30,7 @@ from ..explain.review import Review
 from ..explain.values import LONGEST_VALUE, clean
 from ..tasks import declare
 from .durable import publish, rename_synced, writing_to
-from .forget_plans import forget_in_plans, is_plan, plans_folder
+from .forget_plans import forget_in_plans, groups_folder, is_plan, plans_folder
 from .joblog import JobLog
 from .lock import only_writer
 from .manifest import Manifest, read_manifest
@@ -151,7 +151,7 @@ def _from_folders(config: Config, kind: Kind, identity: str, out: Sequence[Path]
         for sink in sinks if own else ():
             report.add(sink.shown, sink.remove(config.name, name, identity))
         _from_page(reports_folder(config) / f"{name}.html", name, identity, report)
-    for base in (plans_folder(config), *out):
+    for base in (plans_folder(config), groups_folder(config), *out):
         report.add("plans", forget_in_plans(base, kind, identity))
     for file in sorted(reports_folder(config).rglob("*.html")):
         _from_kept_page(file, config, identity, report)

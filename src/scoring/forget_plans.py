@@ -25,11 +25,17 @@ from .lock import only_writer
 from .parts import Part, checked, fault_of, write_content, write_part
 from .plan_files import MANIFEST, PAGE, PLAN, SUMMARY, spreadsheet_safe, write_page
 from .results import results
+from .retention import RETENTION
 
 
 def plans_folder(config: Config) -> Path:
     """Where the plans of a project lie by default, one folder a day."""
     return config.home / PLAN / config.name
+
+
+def groups_folder(config: Config) -> Path:
+    """Where the retention groups of a project lie, which are kept like plans."""
+    return config.home / RETENTION / config.name
 
 
 def is_plan(place: Path) -> bool:
