@@ -25,6 +25,7 @@ from rapport.explain.review import (
     Reason,
     Review,
     Score,
+    Together,
     render,
     spread_rows,
     verdict,
@@ -385,3 +386,16 @@ def test_a_forecast_of_the_test_says_its_date_and_what_became_of_it() -> None:
     assert page.count("<b>it happened</b>") == page.count("<b>it did not happen</b>") == 1
     assert "higher than 99.9\u00a0% of all scores" in page
     assert "higher than 0.1\u00a0% of all scores" in page
+
+
+def test_what_goes_together_stands_on_the_page_escaped():
+    pairs = (Together(HOSTILE, "jam", 12, 2.5, 1.4, 4.4),)
+    review = Review("shop", "next_offer", "What next?", "All.", "Bought.", "28 days", "C")
+    assert 'id="together"' not in render(review)
+    text = render(replace(review, together=pairs, together_words="1 of 3 pairs go together."))
+    page = Page(text)
+    assert "together" in page.ids
+    assert not page.open
+    assert "<script>alert(1)" not in text
+    assert "1.40 to 4.40" in text
+    assert "1 of 3 pairs go together." in text

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pyarrow as pa
@@ -10,6 +11,7 @@ from language.bench import TIME, UTC, day, events
 
 from rapport.data.engine import DuckDBEngine
 from rapport.language.declarations import (
+    Column,
     Condition,
     Count,
     Distinct,
@@ -104,6 +106,15 @@ def test_plans_to_score_are_those_known_and_not_yet_begun(engine: DuckDBEngine) 
     )
     found = planned(engine, table, day(100), datetime(9999, 1, 1), day(100))
     assert found == [(1, 7, day(100)), (1, 8, day(100))]
+
+
+def test_plans_are_chosen_by_what_was_planned(engine: DuckDBEngine) -> None:
+    table = plans((1, 7, day(100), day(50)), (1, 8, day(100), day(50)))
+    kinds = pa.array(["letter" if n == 7 else "call" for n in table["campaign_id"].to_pylist()])
+    engine.add_table("plans", table.set_column(table.column_names.index("kind"), "kind", kinds))
+    chosen = replace(PLANS, where=Column("kind").is_in("letter", "visit"))
+    found = engine.arrow(compile_plans(chosen, day(1), day(200), None))
+    assert found["campaign_id"].to_pylist() == [7]
 
 
 # ------------------------------------------------------------------------------------------- requirements and target
