@@ -8,6 +8,7 @@ import pytest
 
 from rapport.config import ValueConfig
 from rapport.models.worth import COVERED, AmountScale
+from rapport.scoring.rows import outputs
 from rapport.tasks import declare
 from rapport.tasks.base import AmountRule
 from rapport.training.carried_on import amounts
@@ -115,3 +116,20 @@ def test_concentration_by_hand() -> None:
 def test_where_nothing_came_there_is_no_concentration() -> None:
     nothing = AmountScale(1.0, 0.0, (1.0,), (0.0,), (0.0,), (1.0,)).apply(np.ones(5))
     assert Concentration.of(WorthScores(np.zeros(5), nothing, {})) is None
+
+
+def test_what_he_is_worth_now_is_what_he_brought_less_what_serving_him_cost() -> None:
+    task = declare("value", ValueConfig(worth_of="margin"))
+    snapshot = pa.table(
+        {
+            "margin_365d": [100.0, 20.0, None],
+            "service_cost_365d": [30.0, 50.0, 1.0],
+            "reference_margin": [7.0, None, 0.5],
+        }
+    )
+    found = outputs(task, snapshot, np.array([0.5, 0.5, 0.5]))
+    assert found["current_value"].to_pylist() == [70.0, -30.0, None]
+    assert found["reference_value"].to_pylist() == [7.0, None, 0.5]
+    bare = outputs(task, snapshot.select(["margin_365d"]), np.array([0.5, 0.5, 0.5]))
+    assert bare["current_value"].to_pylist() == [100.0, 20.0, None]  # what serving him cost is not known
+    assert set(bare) == {"current_value"}
