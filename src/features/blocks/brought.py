@@ -1,7 +1,8 @@
 """How many new customers somebody will bring within a year, and what those bring in their first.
 
-With r_i customers brought in E_i days (from his first visit to his last sign of life), rates that differ between
-customers as Gamma(a, b), and the time that he is expected to stay of the year ahead, s_i, from the BG/NBD of `alive`:
+With r_i customers brought in E_i days (from his first visit to his last sign of life, and of the silence since as much
+as he is likely to be alive), rates that differ between customers as Gamma(a, b), and the time that he is expected to
+stay of the year ahead, s_i, from the BG/NBD of `alive`:
 
     expected = (a + r_i) / (b + E_i) x 365 s_i x worth of one
 
@@ -84,12 +85,14 @@ def _part(what: str, brought: pa.Array, days: pa.Array, n: pa.Array) -> pa.Table
 
 
 def _exposure(visible: Visible, histories: pa.Table) -> tuple[Floats, Floats]:
-    """Customers brought (n,), and the days (n,), at least one, from the first visit to the last sign of life."""
+    """Customers brought (n,), and the days (n,), at least one, in which he could have brought them."""
     found = visible.measure(_BROUGHT)
     brought = np.nan_to_num(aligned(found, "brought", histories))
     silent = histories["last"].to_numpy().astype(np.float64)
     silent = np.fmin(silent, aligned(found, "last_brought", histories))
-    return brought, np.maximum(histories["first"].to_numpy().astype(np.float64) - silent, 1.0)
+    rhythm = visible.everywhere(count_histories, rhythm_of_all)
+    alive = 0.0 if rhythm is None else bg_nbd.alive(rhythm, *as_histories(histories))
+    return brought, np.maximum(histories["first"].to_numpy().astype(np.float64) - silent * (1 - alive), 1.0)
 
 
 def _fitted(counted: pa.Table) -> tuple[float, float, float] | None:
