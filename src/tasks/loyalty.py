@@ -1,7 +1,7 @@
 """Loyalty: traits of a loyal customer, each shown by what he does; a score that is put together, not trained.
 
-A trait is missing where little was seen that could show it: a rhythm needs three visits, breadth ten items, tolerance
-five failures that he met.
+A trait is missing where little was seen that could show it: breadth needs ten items, tolerance five failures that he
+met; how steady a rhythm is counts from three visits on.
 """
 
 from __future__ import annotations
@@ -16,7 +16,12 @@ TRAITS = (
     Trait(
         "repeat_purchase",
         "buys again and again, in a steady rhythm",
-        (Evidence("regularity"), Evidence("irregularity", -1)),
+        (
+            Evidence("active_weeks_182d"),
+            Evidence("visits_365d"),
+            Evidence("regularity"),
+            Evidence("irregularity", -1),
+        ),
     ),
     Trait(
         "breadth",
