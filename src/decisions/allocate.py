@@ -10,8 +10,10 @@ like the others, of which an action uses -1. The Lagrangian dual prices the limi
 which is convex in p and never below the value of any plan. It is minimised by cutting planes inside a trust region
 (Kelley 1960; Boyd and Vandenberghe, "Localization and cutting-plane methods", 2007): each look at the customers gives
 one cut, and the master problem over the prices is a small linear programme for HiGHS. At the best prices every customer
-takes what is worth most to him after prices; what then breaks a limit is mended where that loses least (`mend`). The
-gap to the bound is proved, and reported.
+takes what is worth most to him after prices. Where many are worth the same that leaves much undecided: so a second
+plan gives each customer what he took at one of the looks, drawn with the weights of the cuts in the last master
+problem, which obeys the limits on average (Dantzig and Wolfe 1960). What then breaks a limit is mended where that loses
+least (`mend`), and the better plan is taken. The gap to the bound is proved, and reported.
 """
 
 from __future__ import annotations
@@ -111,8 +113,9 @@ def allocate(
     from .mend import mend
 
     problem = problem_of(value, uses, limits, kind=kind, covers=covers, least=least)
-    prices, bound = _best_prices(problem)
-    choice = mend(problem, choose(problem, prices), prices)
+    prices, bound, mixed = _best_prices(problem)
+    plans = [mend(problem, start, prices) for start in (choose(problem, prices), mixed) if start is not None]
+    choice = max(plans, key=lambda plan: float(problem.worth(plan).sum()))
     return Allocation(choice, float(problem.worth(choice).sum()), bound, prices, problem.used(choice))
 
 
@@ -160,42 +163,36 @@ def _choose(net: Floats) -> tuple[Choices, Floats]:
 
 
 # ------------------------------------------------------------------------------------------- prices
-def _dual(problem: Problem, prices: Floats) -> tuple[float, Floats]:
-    """The bound at some prices, and a subgradient (r,)."""
+def _dual(problem: Problem, prices: Floats) -> tuple[float, Floats, Choices]:
+    """The bound at some prices, a subgradient (r,), and what everybody takes (n,)."""
     if not problem.value.size:
-        return float(prices @ problem.limits), problem.limits.copy()
+        return float(prices @ problem.limits), problem.limits.copy(), np.full(len(problem.value), NOTHING, np.int64)
     choice, worth = _choose(problem.net(prices))
-    return float(worth.sum() + prices @ problem.limits), problem.limits - problem.used(choice)
+    return float(worth.sum() + prices @ problem.limits), problem.limits - problem.used(choice), choice
 
 
-def _best_prices(problem: Problem) -> tuple[Floats, float]:
-    """Prices (r,) of the least bound that was found, and that bound."""
-    from scipy.optimize import linprog
-
+def _best_prices(problem: Problem) -> tuple[Floats, float, Choices | None]:
+    """Prices (r,) of the least bound that was found, that bound, and the mixture of the looks (n,)."""
     r = len(problem.limits)
     most = _highest(problem)
     best = np.zeros(r)
-    bound, slope = _dual(problem, best)
-    cuts, heights = [-slope], [slope @ best - bound]
+    bound, slope, taken = _dual(problem, best)
+    if not r or not (slope < 0).any():
+        return best, bound, None  # everybody takes his best, and no limit is reached
+    slopes, heights, looks = [slope], [slope @ best - bound], [taken.astype(np.int8)]
     radius = np.maximum(most, TINY)
-    for _ in range(_ROUNDS if r else 0):
-        # Least t with t >= bound_k + slope_k (p - p_k) for every cut, p close to the best prices.
+    for _ in range(_ROUNDS):
         low, high = np.maximum(best - radius, 0), np.minimum(best + radius, most)
-        rows = np.column_stack([-np.array(cuts), -np.ones(len(cuts))])
-        objective = np.append(np.zeros(r), 1.0)
-        bounds = [*zip(low, high, strict=True), (None, None)]
-        found = linprog(objective, A_ub=rows, b_ub=np.array(heights), bounds=bounds, method="highs")
-        if found.status != 0:
-            raise RuntimeError(f"the prices could not be found: {found.message}")
-        prices, promised = found.x[:r], float(found.fun)
+        prices, promised, _weights = _master(slopes, heights, low, high)
         inside = bool(
             ((prices > low + TINY * most) | (low <= 0)).all() and ((prices < high - TINY * most) | (high >= most)).all()
         )
         if bound - promised <= _CLOSE * abs(bound) and inside:
             break
-        now, slope = _dual(problem, prices)
-        cuts.append(-slope)
+        now, slope, taken = _dual(problem, prices)
+        slopes.append(slope)
         heights.append(slope @ prices - now)
+        looks.append(taken.astype(np.int8))
         if now < bound - 0.1 * (bound - promised):
             best, bound, radius = prices, now, radius * 2
         else:
@@ -204,7 +201,32 @@ def _best_prices(problem: Problem) -> tuple[Floats, float]:
             radius = radius / 2
         if (radius <= 1e-7 * most).all():
             break
-    return best, bound
+    weights = _master(slopes, heights, np.zeros(r), most)[2]
+    return best, bound, _mixed(looks, weights)
+
+
+def _master(slopes: list[Floats], heights: list[float], low: Floats, high: Floats) -> tuple[Floats, float, Floats]:
+    """Least t with t >= slope_k p - height_k for every cut k, low <= p <= high: p, t, and the weights of the cuts."""
+    from scipy.optimize import linprog
+
+    rows = np.column_stack([np.array(slopes), -np.ones(len(slopes))])
+    objective = np.append(np.zeros(len(low)), 1.0)
+    bounds = [*zip(low, high, strict=True), (None, None)]
+    found = linprog(objective, A_ub=rows, b_ub=np.array(heights), bounds=bounds, method="highs")
+    if found.status != 0:
+        raise RuntimeError(f"the prices could not be found: {found.message}")
+    return found.x[:-1], float(found.fun), np.maximum(-found.ineqlin.marginals, 0.0)
+
+
+def _mixed(looks: list[NDArray[np.int8]], weights: Floats) -> Choices:
+    """For each customer what he took at one of the looks, drawn with their weights; the same draw every time."""
+    used = np.flatnonzero(weights > TINY)
+    edges = np.cumsum(weights[used]) / weights[used].sum()
+    drawn = used[np.searchsorted(edges[:-1], np.random.default_rng(0).random(len(looks[0])), side="right")]
+    choice = looks[used[0]].astype(np.int64)
+    for look in used[1:]:
+        choice = np.where(drawn == look, looks[look], choice)
+    return choice
 
 
 def _highest(problem: Problem) -> Floats:

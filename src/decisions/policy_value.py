@@ -68,31 +68,83 @@ def policy_value(
     1 % of the logged decisions agree with the plan: nothing can be said then. ValueError for an action below 0: doing
     nothing is an action of its own.
     """
+    weight, terms = _terms(reward, action, propensity, policy, expected)
+    means = _bootstrap(terms, replicates, seed)
+    sums = terms.mean(axis=0)
+    return PolicyValue(
+        inverse_propensity=_estimate(sums[0], means[:, 0]),
+        self_normalised=_estimate(sums[0] / sums[1], means[:, 0] / means[:, 1]),
+        doubly_robust=None if expected is None else _estimate(sums[2], means[:, 2]),
+        rows=len(reward),
+        agreeing=int((weight > 0).sum()),
+        effective=_effective(weight),
+        largest_weight=float(weight.max()),
+    )
+
+
+def policy_gain(
+    reward: Floats,
+    action: Choices,
+    propensity: Floats,
+    policy: Choices,
+    reference: Choices,
+    expected: Floats | None = None,
+    *,
+    replicates: int = 500,
+    seed: int = 0,
+) -> PolicyValue:
+    """Estimate how much more a plan would bring than another one, `reference` (n,), from the same log.
+
+    All else as for `policy_value`; the two values share their bootstrap samples. `agreeing`, `effective` and
+    `largest_weight` are those of the plan of which the log says less. Rows on which the log could not have shown one of
+    the two (a decision that was certain) do not belong here.
+    """
+    ours, terms = _terms(reward, action, propensity, policy, expected)
+    theirs, other = _terms(reward, action, propensity, reference, expected)
+    means = _bootstrap(np.column_stack([terms, other]), replicates, seed)
+    sums, k = np.concatenate([terms.mean(axis=0), other.mean(axis=0)]), terms.shape[1]
+
+    def gain(of: Floats) -> tuple[Floats, Floats, Floats]:
+        normalised = of[..., 0] / of[..., 1] - of[..., k] / of[..., k + 1]
+        return of[..., 0] - of[..., k], normalised, of[..., k - 1] - of[..., 2 * k - 1]
+
+    found = [_estimate(float(value), drawn) for value, drawn in zip(gain(sums), gain(means), strict=True)]
+    less = ours if _effective(ours) <= _effective(theirs) else theirs
+    return PolicyValue(
+        inverse_propensity=found[0],
+        self_normalised=found[1],
+        doubly_robust=None if expected is None else found[2],
+        rows=len(reward),
+        agreeing=int((less > 0).sum()),
+        effective=_effective(less),
+        largest_weight=float(max(ours.max(), theirs.max())),
+    )
+
+
+def _terms(
+    reward: Floats, action: Choices, propensity: Floats, policy: Choices, expected: Floats | None
+) -> tuple[Floats, Floats]:
+    """The weights (n,), and what is averaged (n, 2 or 3): weighted rewards, weights, and the doubly robust terms."""
     if min(action.min(initial=0), policy.min(initial=0)) < 0:
         raise ValueError("actions are counted from 0: number doing nothing as an action of its own")
     if not ((propensity > 0) & (propensity <= 1)).all():
         raise DataError("the log has probabilities outside (0, 1]: a decision that could not happen was logged")
     agrees = action == policy
-    if agrees.mean() < _LEAST_SHARE:
+    if not len(agrees) or agrees.mean() < _LEAST_SHARE:
         raise DataError(
             f"{int(agrees.sum())} of {len(agrees)} logged decisions agree with the plan: too few to tell its worth;"
             " leave a larger share to chance"
         )
     weight = agrees / propensity
-    rows = np.arange(len(reward))
     terms = [weight * reward, weight]
     if expected is not None:
+        rows = np.arange(len(reward))
         terms.append(expected[rows, policy] + weight * (reward - expected[rows, action]))
-    means = _bootstrap(np.column_stack(terms), replicates, seed)
-    return PolicyValue(
-        inverse_propensity=_estimate(terms[0].mean(), means[:, 0]),
-        self_normalised=_estimate(terms[0].sum() / weight.sum(), means[:, 0] / means[:, 1]),
-        doubly_robust=None if expected is None else _estimate(terms[2].mean(), means[:, 2]),
-        rows=len(reward),
-        agreeing=int(agrees.sum()),
-        effective=float(weight.sum() ** 2 / (weight**2).sum()),
-        largest_weight=float(weight.max()),
-    )
+    return weight, np.column_stack(terms)
+
+
+def _effective(weight: Floats) -> float:
+    return float(weight.sum() ** 2 / (weight**2).sum())
 
 
 def _bootstrap(terms: Floats, replicates: int, seed: int) -> Floats:

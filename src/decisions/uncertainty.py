@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from ..config import PlanConfig
@@ -14,8 +16,10 @@ COVERS = (
 _NORMAL = 1.959964
 
 
-def expected_interval(config: PlanConfig, plan: Plan) -> tuple[float, float]:
+def expected_interval(config: PlanConfig, plan: Plan, effects: Collection[str] = ()) -> tuple[float, float]:
     """The 95 % interval of the sum that a plan brings: see COVERS for what is in it.
+
+    `effects` are tasks whose scores are effects, and no probabilities.
 
     With q = lever x score, the probability that the action brings the outcome about, and the gain g = q x worth, the
     variance of one response is worth^2 q (1 - q) = g^2 (1 - q) / q, independent of those of others; a lever's error
@@ -26,7 +30,7 @@ def expected_interval(config: PlanConfig, plan: Plan) -> tuple[float, float]:
         rows = plan.choice == place
         gain = plan.candidates.gross[rows, place] + action.cost
         q = action.lever * plan.candidates.score[rows, place]
-        chance = (q > 0) & (q <= 1) & (action.score == "score")
+        chance = (q > 0) & (q <= 1) & (action.score == "score" and action.task not in effects)
         variance += float((gain[chance] ** 2 * (1 - q[chance]) / q[chance]).sum())
         if action.lever > 0:
             variance += float(gain.sum() * action.lever_error / action.lever) ** 2

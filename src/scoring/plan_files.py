@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 import shutil
 from collections.abc import Iterable
 from pathlib import Path
@@ -10,11 +11,13 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
+from ..errors import OutputError
 from ..explain.plan_page import PlanRow, PlanView, render
 from ..models.base import json_bytes
 from .durable import publish
-from .parts import Part, checked, write_content, write_part
+from .parts import Part, checked, fault_of, write_content, write_part
 
 PLAN, SUMMARY, PAGE, MANIFEST = "plan", "summary.json", "plan.html", "_manifest.json"
 SAMPLE = 60  # rows of the page
@@ -40,6 +43,19 @@ def write_page(folder: Path, table: pa.Table, summary: dict[str, Any]) -> Part:
     """The page of a plan, with a sample of its rows."""
     view = PlanView(summary=summary, rows=tuple(PlanRow(**row) for row in _sample(table)))
     return write_content(render(view).encode("utf-8"), folder, PAGE)
+
+
+def intact_rows(place: Path) -> pa.Table:
+    """The rows of a published plan; OutputError where a part is missing or was changed since it was written."""
+    try:
+        parts = [Part(**content) for content in json.loads((place / MANIFEST).read_bytes())["parts"]]
+    except (ValueError, KeyError, FileNotFoundError) as error:
+        raise OutputError(f"{place} has no readable {MANIFEST}; make that day's plan again, or remove it") from error
+    for part in parts:
+        fault = fault_of(place, part)
+        if fault is not None:
+            raise OutputError(f"{place}: {fault}; make that day's plan again")
+    return pa.concat_tables(pq.read_table(place / part.file, partitioning=None) for part in parts)
 
 
 def spreadsheet_safe(value: Any) -> Any:

@@ -45,7 +45,8 @@ def rules_of(
 def attributes_of(data: Dataset, config: PlanConfig, entities: pa.Array) -> dict[str, pa.Array]:
     """The attributes of customers that least shares are asked for, as texts (n,); those that are not there are not."""
     names = [name for name in config.least_shares if name in data.columns.get("customers", ())]
-    return dict(zip(names, _of_customers(data, entities, names), strict=True))
+    found = _of_customers(data, entities, names)
+    return {name: values.cast(pa.string()) for name, values in zip(names, found, strict=True)}
 
 
 # ------------------------------------------------------------------------------------------- one rule after the other
@@ -98,11 +99,13 @@ def _anniversaries(data: Dataset, config: PlanConfig, entities: pa.Array, day: d
         column, within = action.anniversary.of, action.anniversary.within_days
         if column not in data.columns.get("customers", ()):
             raise ConfigError(f"plan.actions.{name}.anniversary: customers have no column '{column}'")
-        (texts,) = _of_customers(data, entities, [column])
+        (dates,) = _of_customers(data, entities, [column])
+        if pa.types.is_timestamp(dates.type):
+            dates = pc.assume_timezone(dates, "UTC").cast(pa.timestamp("us", data.config.time_zone))
         days = {f"{day + timedelta(days=ahead):%m-%d}" for ahead in range(within)}
         if "02-28" in days and "02-29" not in days:
             days.add("02-29")  # whoever was born on a 29th of February has his day on the 28th
-        due = pc.is_in(pc.utf8_slice_codeunits(texts, 5, 10), value_set=pa.array(sorted(days)))
+        due = pc.is_in(pc.strftime(dates, "%m-%d"), value_set=pa.array(sorted(days)))
         rules.append(Rule(f"{name}: no anniversary within {within} days", ~np.asarray(due, bool), name))
     return rules
 
@@ -160,11 +163,11 @@ def _as_ids(data: Dataset, ids: pa.Array, key: str) -> pa.ChunkedArray:
 
 
 def _of_customers(data: Dataset, entities: pa.Array, names: list[str]) -> list[pa.Array]:
-    """Columns of `customers` as texts for each entity (n,); missing for prospects and for whoever has no row."""
+    """Columns of `customers` for each entity (n,); missing for prospects and for whoever has no row."""
     if not names:
         return []
     wanted = [exp.column(name, quoted=True) for name in ("customer_id", *names)]
     table: Any = data.engine.arrow(exp.select(*wanted).from_("customers"))
     who = pc.binary_join_element_wise("customer", table["customer_id"].cast(pa.string()), " ").combine_chunks()
     place = pc.index_in(entities, value_set=who)
-    return [table[name].cast(pa.string()).combine_chunks().take(place) for name in names]
+    return [table[name].combine_chunks().take(place) for name in names]

@@ -72,7 +72,7 @@ def plan(
     rules = rules_of(data, config, entities, cutoff, day, place.parent)
     found = candidates(config, scores, rules, entities, attributes_of(data, config, entities))
     made = make_plan(config, found, seed=data.config.seed, salt=day.isoformat())
-    summary = {"config": data.config.name, "currency": data.config.currency, **_summary(config, made, day)}
+    summary = {"config": data.config.name, "currency": data.config.currency, **_summary(data, config, made, day)}
     summary["scores_as_of"] = {name: when.isoformat() for name, when in days.items()}
     rows = rows_of(made, config, scores, data.config.currency, day)
     say("writing the plan")
@@ -114,9 +114,10 @@ def _scores(data: Dataset, task: str, day: date) -> tuple[pa.Table, date]:
 
 
 # ------------------------------------------------------------------------------------------- what comes of it
-def _summary(config: PlanConfig, made: Plan, day: date) -> dict[str, Any]:
+def _summary(data: Dataset, config: PlanConfig, made: Plan, day: date) -> dict[str, Any]:
     actions, directions = _by_action(config, made)
-    low, high = expected_interval(config, made)
+    effects = {name for name in _tasks(config) if declare(name, data.config.task(name)).treatment is not None}
+    low, high = expected_interval(config, made, effects)
     return {
         "as_of": day.isoformat(),
         "candidates": len(made.choice),

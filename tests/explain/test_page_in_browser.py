@@ -12,6 +12,8 @@ from dataclasses import replace
 
 import pytest
 
+from rapport.explain.plan_page import PlanRow, PlanView
+from rapport.explain.plan_page import render as render_plan
 from rapport.explain.review import Customer, Review, write
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -255,3 +257,68 @@ def test_contrast_of_all_words_is_at_least_aa(browser, fake_review, tmp_path, sc
     browser.run("document.querySelectorAll('details').forEach((row) => { row.open = true; })")
     assert browser.run(CONTRAST) == []
     browser.call("Emulation.setEmulatedMedia", features=[])
+
+
+# ------------------------------------------------------------------------------------------- the page of a plan
+def plan_view(text="call"):
+    """A plan with one action whose names and words are `text`."""
+    facts = {"given": 3, "cost": 6.0, "expected_value": 40.0}
+    directions = {name: facts if name == "longer" else dict.fromkeys(facts, 0) for name in ("more", "longer", "deeper")}
+    summary = {
+        "config": text,
+        "currency": "EUR",
+        "as_of": "2024-06-01",
+        "candidates": 1_200,
+        "held_out": 60,
+        "given": 3,
+        "expected_value": 40.0,
+        "expected_value_low": 31.5,
+        "expected_value_high": 48.5,
+        "interval_covers": "95 %: the chance of who responds",
+        "ranked_by": "mean",
+        "bound": 40.2,
+        "gap": 0.005,
+        "mandatory_cost": 2.0,
+        "limits": [{"name": "budget", "limit": 6.0, "used": 6.0, "price": 0.43}],
+        "removed": {text: 7},
+        "actions": {text: {"direction": "longer", "channel": text, **facts}},
+        "directions": directions,
+        "budget_curve": [{"budget": 3.0, "expected_value": 30.0}, {"budget": 6.0, "expected_value": 40.0}],
+        "scores_as_of": {"churn": "2024-06-01"},
+    }
+    return PlanView(summary, (PlanRow("customer", text, text, text, 2.0, 13.3, text), *[NOBODY] * 3))
+
+
+NOBODY = PlanRow("prospect", "8", None, None, None, None, "nothing; second in line: letter")
+
+
+@pytest.mark.parametrize("width", [360, 1300])
+def test_a_plan_opens_without_complaints_or_requests_at_any_width(browser, tmp_path, width):
+    path = tmp_path / "plan.html"
+    path.write_text(render_plan(plan_view()), encoding="utf-8")
+    browser.call("Emulation.setDeviceMetricsOverride", width=width, height=900, deviceScaleFactor=1, mobile=False)
+    browser.open(path)
+    assert browser.run("[...document.images].length") == 2
+    assert browser.run("[...document.images].every((image) => image.complete && image.naturalWidth > 0)")
+    assert browser.run("document.documentElement.scrollWidth") <= width
+    shown = browser.run("document.body.innerText")
+    for words in ("40.00 EUR", "0.43 EUR", "60 left to chance", "second in line: letter", "0.50 %"):
+        assert words in shown
+    assert browser.run(CONTRAST) == []
+    assert browser.complaints() == []
+    assert browser.requests() == [path.as_uri()[:60]]
+    browser.call("Emulation.clearDeviceMetricsOverride")
+
+
+def test_hostile_values_do_nothing_in_a_plan(browser, tmp_path):
+    text = (
+        "</style></script><script>window.harm=1</script><img src=http://example.com/x onerror=window.harm=2> \u202e\x00"
+    )
+    path = tmp_path / "plan.html"
+    path.write_text(render_plan(plan_view(text)), encoding="utf-8")
+    browser.open(path)
+    assert browser.run("window.harm") is None
+    assert browser.run("document.scripts.length") == 0
+    assert browser.run("document.images.length") == 2
+    assert browser.complaints() == []
+    assert browser.requests() == [path.as_uri()[:60]]
