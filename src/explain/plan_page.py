@@ -10,7 +10,7 @@ True
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from markupsafe import Markup
 from .page import environment
 from .pictures_plan import curve_picture, directions_picture
 from .review_parts import Picture
+from .review_words import clean
 
 _CSS = Path(__file__).parent / "review.css"
 
@@ -60,7 +61,8 @@ def render(view: PlanView) -> str:
     )
 
 
-def _money(currency: str) -> Any:
+def _money(currency: str) -> Callable[[float | None], str]:
+    currency = clean(currency, 12)
     return lambda amount: "" if amount is None else f"{amount:,.2f} {currency}".strip().replace("-", "−")
 
 

@@ -104,7 +104,8 @@ def _scores(data: Dataset, task: str, day: date) -> tuple[pa.Table, date]:
     if not until:
         raise ConfigError(f"the plan needs the scores of '{task}' up to {day}, and there are none; run `rapport score`")
     rows = read_rows(folders[until[-1]])
-    order = pc.sort_indices(rows, sort_keys=[("entity_id", "ascending"), ("score", "descending")])
+    best = ("rank", "ascending") if "rank" in rows.column_names else ("score", "descending")
+    order = pc.sort_indices(rows, sort_keys=[("entity_id", "ascending"), best])
     rows = rows.take(order)
     ids = rows["entity_id"].cast(pa.string()).combine_chunks()
     code = np.asarray(ids.dictionary_encode().indices)

@@ -14,14 +14,16 @@ import pyarrow.parquet as pq
 import pytest
 from small_project import good_tables, write_project
 
-from rapport.config import PlanConfig
+from rapport.config import PlanConfig, load_config
 from rapport.data.dataset import Dataset
 from rapport.data.ingest import open_dataset
+from rapport.data.world.names import CAUSES
 from rapport.errors import ConfigError, DataError, OutputError
 from rapport.language.moments import midnight
 from rapport.scoring.plan_evaluation import evaluate
 from rapport.scoring.plan_files import write_plan
 from rapport.scoring.plan_rules import attributes_of, rules_of
+from rapport.tasks import declare
 
 DAY = date(2024, 6, 1)
 PEOPLE = [f"customer {number}" for number in range(1, 5)]
@@ -108,6 +110,25 @@ def test_attributes_of_groups(data: Dataset) -> None:
     config = PlanConfig.model_validate({"actions": {"a": ACTION}, "least_shares": {"region": {"north": 0.1}}})
     found = attributes_of(data, config, pa.array([*PEOPLE, "prospect 1"]))
     assert found["region"].to_pylist() == ["north", "south", None, "south", None]
+
+
+def test_the_plan_of_the_world_names_what_its_tasks_put_out() -> None:
+    """Columns of scores are known before anything is trained: score, rank, declared outputs, worth, causes."""
+    config = load_config(Path(__file__).parents[2] / "configs" / "world.yaml")
+    assert config.plan is not None
+    assert len(config.plan.actions) == 12
+    assert {action.direction for action in config.plan.actions.values()} == {"more", "longer", "deeper"}
+    wanted = [kept.worth for kept in config.plan.kept_back.values()]
+    for action in config.plan.actions.values():
+        wanted += [f"{action.task}.{column}" for column in (action.score, action.score_low) if column]
+        wanted += [column for column in (action.worth, action.worth_low, *action.only_if) if isinstance(column, str)]
+    for column in wanted:
+        name, output = column.split(".")
+        task = declare(name, config.task(name))
+        known = {"score", *(each.name for each in task.outputs)}
+        known |= {"expected_worth", "expected_worth_low"} if task.worth else set()
+        known |= {f"probability_{cause}" for cause in CAUSES} if name == "defection" else set()
+        assert output in known, column
 
 
 # ------------------------------------------------------------------------------------------- what came of it
