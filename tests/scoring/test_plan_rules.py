@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -12,8 +11,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from click.testing import CliRunner
 from small_project import good_tables, write_project
 
+from rapport.cli import main
 from rapport.config import PlanConfig, load_config
 from rapport.data.dataset import Dataset
 from rapport.data.ingest import open_dataset
@@ -27,6 +28,7 @@ from rapport.tasks import declare
 
 DAY = date(2024, 6, 1)
 PEOPLE = [f"customer {number}" for number in range(1, 5)]
+SETTINGS: dict[str, Any] = {"tasks": {"churn": {"horizon": 14}}, "observed_until": "2024-06-30 00:00:00"}
 ACTION = {"task": "churn", "direction": "longer", "channel": "mail"}
 
 
@@ -46,7 +48,7 @@ def shop(folder: Path, **more: Any) -> Dataset:
             "channel": ["phone", "mail", "phone", "phone"],
         },
     }
-    return open_dataset(write_project(folder, {**tables, **more}, tasks={"churn": {"horizon": 14}}))
+    return open_dataset(write_project(folder, {**tables, **more}, **SETTINGS))
 
 
 @pytest.fixture(scope="module")
@@ -148,7 +150,6 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> tuple[Dataset, Path]:
         "amount": [*np.round(habit, 2).tolist(), *spent.tolist()],
     }
     data = shop(folder, transactions=transactions, customers={"customer_id": list(range(MAILED))})
-    data = replace(data, observed_until=datetime(2024, 6, 30))
     names = pa.array(np.where(held_out, None, "mail"), pa.string())
     rows = pa.table(
         {
@@ -189,6 +190,19 @@ def test_what_a_plan_brought_is_told_by_who_was_left_to_chance(told: tuple[Datas
     # What he spent before tells most of what he spends: so the doubly robust estimate is the surest.
     assert doubly.high - doubly.low < 0.6 * (normalised.high - normalised.low)
     assert doubly.high < found.promised  # the promise was too high, and that is seen
+
+
+def test_the_command_tells_it_too(told: tuple[Dataset, Path]) -> None:
+    data, plans = told
+    arguments = ["plan", str(data.config.folder / "small.yaml"), "--evaluate", "14", "--out", str(plans)]
+    result = CliRunner().invoke(main, [*arguments, "--json"], env={"RAPPORT_HOME": str(data.config.home)})
+    assert result.exit_code == 0, result.output
+    told_ = json.loads(result.stdout)
+    assert told_["as_of"] == str(DAY)
+    assert told_["gain"]["doubly_robust"]["low"] <= EFFECT - COST <= told_["gain"]["doubly_robust"]["high"]
+    shown = CliRunner().invoke(main, arguments, env={"RAPPORT_HOME": str(data.config.home)})
+    assert "doubly robust" in shown.output
+    assert "overlap" in shown.output
 
 
 def test_what_cannot_be_judged_is_said(told: tuple[Dataset, Path], tmp_path: Path) -> None:
