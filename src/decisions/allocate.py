@@ -179,7 +179,7 @@ def _best_prices(problem: Problem) -> tuple[Floats, float, Choices | None]:
     bound, slope, taken = _dual(problem, best)
     if not r or not (slope < 0).any():
         return best, bound, None  # everybody takes his best, and no limit is reached
-    slopes, heights, looks = [slope], [slope @ best - bound], [taken.astype(np.int8)]
+    slopes, heights, looks = [slope], [float(slope @ best) - bound], [taken.astype(np.int8)]
     radius = np.maximum(most, TINY)
     for _ in range(_ROUNDS):
         low, high = np.maximum(best - radius, 0), np.minimum(best + radius, most)
@@ -191,7 +191,7 @@ def _best_prices(problem: Problem) -> tuple[Floats, float, Choices | None]:
             break
         now, slope, taken = _dual(problem, prices)
         slopes.append(slope)
-        heights.append(slope @ prices - now)
+        heights.append(float(slope @ prices) - now)
         looks.append(taken.astype(np.int8))
         if now < bound - 0.1 * (bound - promised):
             best, bound, radius = prices, now, radius * 2
@@ -223,9 +223,9 @@ def _mixed(looks: list[NDArray[np.int8]], weights: Floats) -> Choices:
     used = np.flatnonzero(weights > TINY)
     edges = np.cumsum(weights[used]) / weights[used].sum()
     drawn = used[np.searchsorted(edges[:-1], np.random.default_rng(0).random(len(looks[0])), side="right")]
-    choice = looks[used[0]].astype(np.int64)
+    choice: Choices = looks[used[0]].astype(np.int64)
     for look in used[1:]:
-        choice = np.where(drawn == look, looks[look], choice)
+        choice = np.where(drawn == look, looks[look], choice).astype(np.int64)
     return choice
 
 
