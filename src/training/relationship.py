@@ -21,6 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..config import QualityConfig
 from ..data.dataset import Dataset
@@ -130,11 +131,12 @@ def _at_least(now: float, before: float, share: float) -> float:
 
 
 def _counted(rows: pa.Table, by: Sequence[str]) -> list[tuple[str, float, float]]:
-    """Visits and troubles of everybody and of each value of each attribute."""
+    """Visits and troubles of everybody and of each value of each attribute; how it is spelled does not matter."""
     visits, troubles = (np.nan_to_num(numbers(rows, name)) for name in ("month_visits", "month_troubles"))
     found = [(EVERYBODY, float(visits.sum()), float(troubles.sum()))]
     for name in by:
-        values = rows[name].cast(pa.string()).to_numpy(zero_copy_only=False)
+        spelled = pc.utf8_lower(pc.utf8_trim_whitespace(rows[name].cast(pa.string())))
+        values = spelled.to_numpy(zero_copy_only=False)
         for value in sorted({value for value in values if value is not None}):
             mine = values == value
             found.append((f"{name}={value}", float(visits[mine].sum()), float(troubles[mine].sum())))
