@@ -42,7 +42,7 @@ def in_buckets(folder: Path, engine: DuckDBEngine) -> Dataset:
 
 TASKS = {task.name: task for task in every_task()}
 WIDE = [task for task in TASKS.values() if len(task.keys) > 1]  # they read of one customer, and of everybody
-FITS = {"alive": (alive, "_fitted"), "bought together": (co_purchase, "_conditions")}
+FITS = {"alive": (alive, "rhythm_of_all"), "bought together": (co_purchase, "_conditions")}
 FITS |= {"similar customers": (similar, "_projection"), "up-sell": (up_sell, "_ladder")}
 FITS |= {"others alike": (alike, "_by_value")}
 OF_CUSTOMERS = {"alive", "others alike"}
