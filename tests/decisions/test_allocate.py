@@ -96,3 +96,36 @@ def test_prices_are_what_one_more_unit_brings() -> None:
 def test_what_cannot_be_is_refused(uses: list[list[float]], limits: list[float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         allocate(np.ones((3, 1)), np.array(uses), np.array(limits))
+
+
+def test_where_many_are_worth_the_same_the_gap_is_small_too() -> None:
+    """Two kinds of customers and actions of equal worth: prices alone would leave nearly everything undecided."""
+    value = np.tile([[5.0, 5.0, 4.0], [3.0, 3.0, 3.0]], (2_000, 1))
+    uses = np.array([[1.0, 1.0, 0.0], [0.5, 0.0, 1.0], [0.1, 0.0, 0.0]])
+    found = allocate(value, uses, np.array([700.0, 400.0, 900.0]))
+    assert found.gap < 1e-3
+    assert (found.used <= [700.0, 400.0, 900.0]).all()
+
+
+def test_a_least_number_is_asked_of_a_kind_of_customers_and_the_bound_holds() -> None:
+    """Against HiGHS: customers of the second kind use more, and more of them must get something than would."""
+    value, uses, limits = draw(3, 60, 4, 3)
+    kind = np.arange(60) % 2
+    both, covers = np.stack([uses, 1.5 * uses]), np.array([[False], [True]])
+    free = allocate(value, both, limits, kind=kind)
+    least = float(((free.choice >= 0) & (kind == 1)).sum() + 3)
+    found = allocate(value, both, limits, kind=kind, covers=covers, least=np.array([least]))
+    assert ((found.choice >= 0) & (kind == 1)).sum() >= least
+    assert (found.used[:3] <= limits + 1e-9).all()
+    n, m = value.shape
+    asked = -np.repeat(kind == 1, m).astype(float)[None]
+    rows = [np.kron(np.eye(n), np.ones(m)), np.concatenate(list(both[kind]), axis=0).T, asked]
+    high = np.concatenate([np.ones(n), limits, [-least]])
+    best = milp(
+        -np.where(np.isfinite(value), value, -1e6).ravel(),
+        constraints=LinearConstraint(np.concatenate(rows), -np.inf, high),
+        integrality=np.ones(n * m),
+        bounds=Bounds(0, 1),
+    )
+    assert found.value <= -best.fun + 1e-6 <= found.bound + 2e-6
+    assert found.value >= 0.95 * -best.fun

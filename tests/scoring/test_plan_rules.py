@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any
@@ -21,8 +22,10 @@ from rapport.data.ingest import open_dataset
 from rapport.data.world.names import CAUSES
 from rapport.errors import ConfigError, DataError, OutputError
 from rapport.language.moments import midnight
+from rapport.scoring.forget_plans import forget_in_plans
+from rapport.scoring.parts import Part, fault_of
 from rapport.scoring.plan_evaluation import evaluate
-from rapport.scoring.plan_files import write_plan
+from rapport.scoring.plan_files import intact_rows, write_plan
 from rapport.scoring.plan_rules import attributes_of, rules_of
 from rapport.tasks import declare
 
@@ -203,6 +206,20 @@ def test_the_command_tells_it_too(told: tuple[Dataset, Path]) -> None:
     shown = CliRunner().invoke(main, arguments, env={"RAPPORT_HOME": str(data.config.home)})
     assert "doubly robust" in shown.output
     assert "overlap" in shown.output
+
+
+def test_who_is_forgotten_is_in_no_file_of_a_plan(told: tuple[Dataset, Path], tmp_path: Path) -> None:
+    _, plans = told
+    copied = shutil.copytree(plans, tmp_path / "plans") / f"as_of={DAY}"
+    row = intact_rows(copied).slice(0, 1).to_pylist()[0]
+    assert f"<bdi>{row['entity_id']}</bdi>" in (copied / "plan.html").read_text("utf-8")
+    assert forget_in_plans(copied.parent, "customer", row["entity_id"]) == 1
+    assert row["entity_id"] not in intact_rows(copied)["entity_id"].to_pylist()
+    assert f"<bdi>{row['entity_id']}</bdi>" not in (copied / "plan.html").read_text("utf-8")
+    manifest = json.loads((copied / "_manifest.json").read_text("utf-8"))
+    files = [Part(**content) for content in [*manifest["parts"], *manifest["files"]]]
+    assert {file.file for file in files} == {"part-000.parquet", "mail.csv", "plan.html", "summary.json"}
+    assert [fault_of(copied, file) for file in files] == [None] * 4
 
 
 def test_what_cannot_be_judged_is_said(told: tuple[Dataset, Path], tmp_path: Path) -> None:
