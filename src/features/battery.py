@@ -55,6 +55,7 @@ ELSEWHERE = "Asia/Shanghai"
 _SETTINGS: dict[str, dict[str, Any]] = {
     "next_offer": {"min_buyers": 3},
     "value": {"horizon": 30},
+    "risk": {"horizon": 90, "returns_from": 1, "returned_share": 0.01},
     "up_sell": {"horizon": 110, "active_within": 400, "not_bought_within": 30},
     "winback": {"horizon": 30, "silent_for": 20},
     "defection": {"horizon": 90, "silent_for": 10, "silent_at_most": 200, "causes": ("price", "service")},
@@ -272,7 +273,7 @@ def assert_same_everywhere(
         snapshots = Snapshots(company.dataset(opened), task, blocks=blocks, learned=before.learned)
         kept = [name for name in before.table.column_names if name not in before.blocks]
         fitted = [feature.name for one in snapshots.plan.fitted for feature in one.features]
-        kept += [name for name in (*fitted, "campaign_kind") if name in before.table.column_names]
+        kept += [name for name in (*fitted, "campaign_kind", *task.keys) if name in before.table.column_names]
         rows = before.table.select(list(dict.fromkeys(kept)))
         rows = rows.append_column("__row", pa.array(range(rows.num_rows)))
         per_row = snapshots._features_at(rows, PerRow()).sort_by("__row").select(before.table.column_names)

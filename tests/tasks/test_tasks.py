@@ -266,7 +266,7 @@ def test_declarations_are_whole(task: Task) -> None:
     assert task.question.endswith("?")
     assert task.population_text
     assert task.target_text
-    assert task.rules or task.traits or task.outcomes or task.behaviour
+    assert task.rules or task.traits or task.outcomes or task.behaviour or task.tails
     columns = {
         column.name
         for block in (BLOCKS[name] for name in task.blocks if name in BLOCKS)
@@ -285,5 +285,6 @@ def test_a_target_must_look_ahead() -> None:
 def test_the_evidence_of_a_scorecard_is_declared() -> None:
     known = {column.name for block in BLOCKS.values() for column in columns_of_block(block)}
     wanted = {one.feature for task in every_task() for trait in task.traits for one in trait.evidence}
+    wanted |= {one.feature for task in every_task() for one in task.tails}
     assert wanted
     assert wanted <= known
