@@ -661,7 +661,7 @@ class RetentionConfig(Frozen):
     least_worth: float = 0.0
     troubles_from: PositiveInt = 1
     within_days: PositiveInt = 90
-    loyal_from: Share = 0.4
+    loyal_from: Share = 0.0
     offer: str = "an offer of higher value"
     rescue: str = "a service rescue"
 
