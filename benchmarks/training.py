@@ -1,7 +1,7 @@
 """Tuning: what Rapport's search costs and finds, against a plain study of as many trials and LightGBM's defaults.
 
     python benchmarks/training.py [--rows 300000] [--features 120] [--categories 20] [--trials 30] [--test 100000]
-                                  [--sample 100000] [--rounds 600] [--keep FOLDER]
+                                  [--sample 120000] [--rounds 600] [--keep FOLDER]
 
 Data: made up, from a seed, as a table of customers is: each trait of a customer (how often, how much, how long ago) is
 seen through five skewed and noisy numbers, a tenth of them missing; half of the traits matter, by saturating effects,

@@ -207,7 +207,7 @@ class TuningConfig(Frozen):
 
     trials: Annotated[int, Field(ge=0)] = 8
     seconds: Annotated[float, Field(gt=0)] | None = None
-    rows: PositiveInt = 100_000
+    rows: PositiveInt = 120_000
     max_bin: Annotated[int, Field(ge=15, le=255)] = 63
     space: SearchSpace = SearchSpace()
 

@@ -2,7 +2,7 @@
 
 The first trial is the configuration's own learner, the next ones what practice recommends: a search that finds nothing
 costs nothing. A trial is judged by log loss on rows later than those it was fitted to: the validation window, or
-rolling folds inside the training window where there is none. It is given up where it lags behind the median of those
+rolling folds inside the training window where there is none. It is given up where it lags behind two thirds of those
 before it, compared at equal progress (learning rate times trees), so that slow learners are not cut for being slow.
 
 Rows are binned once, coarsely, and serve all trials. A study that is stored goes on where it was left: the same rows,
@@ -31,9 +31,11 @@ from ..models.base import json_bytes
 from ..registry.tracking import process_name
 from .folds import Fold, PreparedFold
 
-STARTUP = 4  # trials before the sampler learns, and before anything is given up
+STARTUP = 4  # trials before the sampler learns
 PROGRESS = 0.5  # learning rate times trees between two looks at a trial
-WARMUP = 4  # looks before a trial may be given up
+EARLIEST = 6  # trials before anything is given up
+WARMUP = 6  # looks before a trial may be given up
+KEPT = 65.0  # per cent of trials, the best at a look, among which it must be
 OF_CATEGORIES = ("cat_smooth", "cat_l2", "min_data_per_group", "max_cat_threshold")
 DONE = (optuna.trial.TrialState.COMPLETE, optuna.trial.TrialState.PRUNED)
 
@@ -247,7 +249,7 @@ def _open(store: Path | None, key: str) -> optuna.Study:
 
         store.mkdir(parents=True, exist_ok=True)
         storage = JournalStorage(JournalFileBackend(str(store / f"{key[:16]}.journal")))
-    pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=WARMUP)
+    pruner = optuna.pruners.PercentilePruner(KEPT, n_startup_trials=EARLIEST, n_warmup_steps=WARMUP)
     return optuna.create_study(storage=storage, study_name=key, load_if_exists=True, pruner=pruner)
 
 
