@@ -39,7 +39,7 @@ def quality(config: QualityConfig) -> Task:
         ),
         target=None,
         horizon=0,
-        blocks=("spending", "rhythm", "service", "contacts"),
+        blocks=("relationship", "spending", "rhythm", "service", "contacts"),
         primary_metric="average_precision",
         rules=(),
         traits=TRAITS,
