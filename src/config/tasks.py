@@ -21,7 +21,7 @@ def _group_name(name: str) -> str:
 
 def _apart(groups: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
     """Groups that hold something, and no feature twice."""
-    seen: dict[str, str] = Field(default_factory=dict)
+    seen: dict[str, str] = {}
     for name, features in groups.items():
         if not features:
             raise ValueError(f"the group '{name}' is empty; list its features, or leave it out")

@@ -5,8 +5,8 @@ A block of your own joins with one line in a module of tests:
     test_my_block = battery(MY_BLOCK)
     test_my_file = battery("my_features.py")
 
-It builds the block's features (and those of other blocks from which they are derived) for every task that has its keys,
-on a made-up company that is hard on features, and asserts that
+It builds the block's features (and those of other blocks from which they are derived) for a task of each kind of rows
+that has its keys, on a made-up company that is hard on features, and asserts that
 
 - what is not known at a cutoff, deleted, scrambled or doubled, moves no feature and no population by a bit: in training
   with many cutoffs, in scoring with one, and in whatever was learned at the first training cutoff;
@@ -68,9 +68,12 @@ def battery(*own: Block | str | Path) -> Callable[[], None]:
 
     def test() -> None:
         assert_described(blocks)
-        tasks = [task for task in every_task() if any(_reaches(block, task) for block in blocks)]
-        assert tasks, f"no task has the keys of {', '.join(block.name for block in blocks)}"
-        for task in tasks:
+        kinds: dict[object, Task] = {}  # features depend on keys and cutoffs, not on who is in a population
+        for task in every_task():
+            if any(_reaches(block, task) for block in blocks):
+                kinds.setdefault((frozenset(task.keys), task.is_planned), task)
+        assert kinds, f"no task has the keys of {', '.join(block.name for block in blocks)}"
+        for task in kinds.values():
             for check in (assert_point_in_time, assert_blind_to_outcomes, assert_same_everywhere, assert_defined):
                 check(task, [*_needed_by(blocks), *blocks])
 

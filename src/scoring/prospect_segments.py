@@ -109,11 +109,7 @@ class ProspectSegments:
         ids = segments["entity_id"].cast(pa.string())
         customers = _attributes(data, "customers", "customer_id", shared)
         values = {name: [known.get(one) for one in ids.to_pylist()] for name, known in customers.items()}
-        worth = (
-            None
-            if newest["value"] is None
-            else _worth(read_rows(newest["value"], ["entity_id", "expected_worth"]), ids)
-        )
+        worth = None if newest["value"] is None else _worth(newest["value"], ids)
         likely = Likely.fit(segments["segment"].to_numpy().astype(np.int64), values, worth)
         return cls(likely, _attributes(data, "prospects", "prospect_id", shared))
 

@@ -28,7 +28,8 @@ def test_declarations_and_peers_are_equal(made, tmp_path, formulation):
 
 def test_buckets_hold_the_same_customers(made, tmp_path):
     folder, files = made
-    features._bucket(files, tmp_path / "buckets", 3)
+    for name, some in files.items():
+        features._bucket(name, some, tmp_path / "buckets", 3)
     some = {name: tuple(sorted((tmp_path / "buckets" / name).glob("*.parquet"))) for name in files}
     features.run_ours(some, tmp_path / "out", features.CUTOFFS, memory_limit="200MB")
     assert features.differences(tmp_path / "out", folder / "sql.parquet") == {}

@@ -74,7 +74,7 @@ def test_buckets_and_pieces_do_not_matter(
     expected = score(task, blocks, company, learned).table
     data = in_buckets(tmp_path, engine)
     fits = counted_fits(monkeypatch)
-    stream = SnapshotStream(data, task, blocks=None, learned=learned, rows=30 if task in WIDE else 4)
+    stream = SnapshotStream(data, task, blocks=None, learned=learned, rows=max(expected.num_rows // (3 * BUCKETS), 1))
     pieces = [list(stream.pieces(company.cutoffs[-1], bucket)) for bucket in range(BUCKETS)]
     counts = [stream.count(company.cutoffs[-1], bucket) for bucket in range(BUCKETS)]
     stream.close()
