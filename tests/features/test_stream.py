@@ -46,7 +46,8 @@ FITS = {"alive": (alive, "rhythm_of_all"), "bought together": (co_purchase, "_co
 FITS |= {"similar customers": (similar, "_projection"), "up-sell": (up_sell, "_ladder")}
 FITS |= {"others alike": (alike, "_by_value")}
 OF_CUSTOMERS = {"alive", "others alike"}
-FITS_OF = {"churn": OF_CUSTOMERS, "conversion": OF_CUSTOMERS, "next_offer": set(FITS) - OF_CUSTOMERS}
+FITS_OF = dict.fromkeys(("churn", "conversion", "uplift", "up_sell"), OF_CUSTOMERS)
+FITS_OF |= {"next_offer": set(FITS) - OF_CUSTOMERS}
 
 
 def counted_fits(monkeypatch: pytest.MonkeyPatch) -> Counter[str]:
