@@ -20,7 +20,7 @@ demo: install
 	$(BIN)/rapport run configs/complete_journey.yaml
 
 test: install
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 lint: install
 	$(BIN)/ruff check .

@@ -32,8 +32,6 @@ SETTINGS = SparkConfig(
 )
 """Small data and large queries: compiling them takes longer than running them."""
 
-on_one_worker = pytest.mark.xdist_group("spark")
-
 
 def new_spark(**more: Any) -> SparkEngine:
     """A new session on the process's own Spark."""

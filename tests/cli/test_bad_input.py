@@ -10,8 +10,6 @@ from pathlib import Path
 import pytest
 import yaml
 
-pytestmark = pytest.mark.xdist_group("shop")  # what takes long to make is made once
-
 Shop = tuple[Path, Path, str]
 
 

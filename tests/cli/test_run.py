@@ -12,8 +12,6 @@ import pyarrow.parquet as pq
 import pytest
 from shop import GROUP
 
-pytestmark = pytest.mark.xdist_group("shop")  # what takes long to make is made once
-
 Shop = tuple[Path, Path, str]
 
 

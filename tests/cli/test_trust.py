@@ -9,8 +9,6 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-pytestmark = pytest.mark.xdist_group("shop")  # what takes long to make is made once
-
 Shop = tuple[Path, Path, str]
 
 

@@ -14,7 +14,7 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from spark_here import assert_same, everywhere_in, new_spark, on_one_worker
+from spark_here import assert_same, everywhere_in, new_spark
 
 from rapport.data.dataset import Dataset
 from rapport.data.engine import Engine
@@ -24,8 +24,6 @@ from rapport.features.battery_spoil import spoil
 from rapport.features.blocks import BLOCKS
 from rapport.features.snapshot import Snapshots
 from rapport.tasks import Task
-
-pytestmark = on_one_worker
 
 ZONES = ("UTC", "America/New_York", "Asia/Shanghai")
 TASKS = {f"{task.name} of {' and '.join(task.keys)}": task for task in every_task()}

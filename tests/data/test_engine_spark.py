@@ -11,7 +11,7 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from small_project import good_tables, write_project
-from spark_here import SETTINGS, assert_same, new_spark, on_one_worker
+from spark_here import SETTINGS, assert_same, new_spark
 from sqlglot import exp
 
 from rapport.config import SparkConfig
@@ -24,7 +24,6 @@ from rapport.language.expressions import case_when, days, filtered, plain, ratio
 from rapport.language.moments import timestamp
 from rapport.tasks import declare
 
-pytestmark = on_one_worker
 HOSTILE = 'it\'s \\ "odd" {so} `too`\n%_ Käse'
 ROWS = pa.table(
     {

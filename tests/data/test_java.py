@@ -9,12 +9,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from spark_here import on_one_worker
 
 from rapport.data.java import OLDEST, _version, java_home, user_cache
 from rapport.errors import ConfigError
 
-pytestmark = on_one_worker
 MODULE = "--add-modules=jdk.incubator.vector"
 ON_SPARK = """
 import pyarrow as pa

@@ -9,14 +9,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 from small_project import NOW, at, good_tables, write_project
-from spark_here import SETTINGS, new_spark, on_one_worker
+from spark_here import SETTINGS, new_spark
 from sqlglot import exp
 
 from rapport.config import Config
 from rapport.data.checks import check
 from rapport.data.ingest import open_dataset
-
-pytestmark = on_one_worker
 
 
 @pytest.fixture

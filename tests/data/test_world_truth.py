@@ -21,8 +21,6 @@ from rapport.data.world.truth import Truth
 from rapport.errors import DataError
 from rapport.training.metrics import roc_auc
 
-pytestmark = pytest.mark.xdist_group("world_truth")  # what takes long to make is made once
-
 CUTOFF = date(2024, 3, 1)
 HORIZON = 60
 

@@ -29,8 +29,6 @@ from rapport.scoring.planning import plan
 from rapport.scoring.results import results, scores_folder
 from rapport.scoring.sinks import table_name
 
-pytestmark = pytest.mark.xdist_group("forget")  # what takes long to make is made once
-
 NOW = datetime(2024, 7, 1, 3, tzinfo=UTC)
 HIM = "k077"
 DAYS = (date(2024, 3, 1), date(2024, 4, 1))

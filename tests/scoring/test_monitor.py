@@ -22,8 +22,6 @@ from rapport.scoring.pictures import drift_picture, monitor_picture, save
 from rapport.scoring.quality import calibration_error, chance_of_calibration, classification, lists
 from rapport.tasks import declare
 
-pytestmark = pytest.mark.xdist_group("monitor")  # what takes long to make is made once
-
 NOW = datetime(2024, 7, 1, 3, tzinfo=UTC)
 DAYS = {
     "churn": (date(2024, 5, 1), date(2024, 6, 1), date(2024, 6, 25)),

@@ -12,13 +12,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from kiosk import Kiosk, table_of
-from spark_here import new_spark, on_one_worker
+from spark_here import new_spark
 
 from rapport.data.dataset import Dataset
 from rapport.scoring.batch import score
 from rapport.scoring.manifest import read_manifest
 
-pytestmark = on_one_worker
 NOW = datetime(2024, 7, 1, 3, tzinfo=UTC)
 
 

@@ -35,8 +35,6 @@ from rapport.training.record import REVIEW, record
 from rapport.training.traits import shown
 from rapport.training.worth import WorthScores, worth_of
 
-pytestmark = pytest.mark.xdist_group("ceiling")  # what takes long to make is made once
-
 CONFIG = Path(__file__).parents[2] / "configs" / "world.yaml"
 
 

@@ -24,8 +24,6 @@ from rapport.training.computed import draw_up
 from rapport.training.experiment import train
 from rapport.training.several import TrainedSeveral, train_several
 
-pytestmark = pytest.mark.xdist_group("several")  # what takes long to make is made once
-
 CAUSES = ("bought_away", "unmet_need", "moved_away")
 SPLIT = {"train": {"first": "2023-05-01", "last": "2023-12-20", "every": 20}, "test": ["2024-03-01", "2024-04-15"]}
 LEARNER = {"n_estimators": 30, "num_leaves": 4, "learning_rate": 0.1, "min_child_samples": 10}

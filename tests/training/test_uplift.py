@@ -24,8 +24,6 @@ from rapport.training.experiment import train
 from rapport.training.uplift import TrainedUplift, train_uplift
 from rapport.training.uplift_judge import imbalance, judge_uplift
 
-pytestmark = pytest.mark.xdist_group("uplift")  # what takes long to make is made once
-
 CAMPAIGNS, CUSTOMERS = 10, 900
 FIRST = datetime(2023, 3, 1)
 UPLIFT = {
