@@ -14,6 +14,7 @@ from ..language.declarations import FeatureColumn
 from ..models.encoding import numbers
 
 _MISSING, _CONSTANT, _EQUAL = "missing in every row", "the same in every row", "equal"
+_NAMED = 5  # in a line of progress
 
 
 @dataclass(frozen=True)
@@ -25,10 +26,12 @@ class Diet:
 
     @property
     def text(self) -> str:
-        """One line: how many were dropped, and which; empty where none was."""
+        """One line: how many were dropped, and the first of them; empty where none was. The run's diet.json has all."""
         if not self.dropped:
             return ""
-        named = "; ".join(f"{name} ({why})" for name, why in self.dropped.items())
+        named = "; ".join(f"{name} ({why})" for name, why in list(self.dropped.items())[:_NAMED])
+        if len(self.dropped) > _NAMED:
+            named += f"; and {len(self.dropped) - _NAMED} more, in diet.json of the run"
         return f"{len(self.dropped)} of {len(self.dropped) + len(self.kept)} features say nothing new: {named}"
 
     @property

@@ -48,6 +48,7 @@ def test_planted_cases_are_dropped_with_the_reason():
     kept = ["spend", "whole", "seven_or_missing", "city", "renamed", "word_or_missing"]
     assert [column.name for column in found.kept] == kept
     assert found.text.startswith("7 of 13 features say nothing new: spend_again (equal to spend); ")
+    assert found.text.endswith("; and 2 more, in diet.json of the run")
     assert found.in_short == (
         "7 of 13 features say nothing new in training and are left out: 2 missing in every row, 2 the same in every "
         "row, 3 equal to another one."
