@@ -19,7 +19,7 @@ from ..training.material import Material
 from ..training.regrade import Regraded, regrade
 from . import reviewing
 from .console import Console
-from .run import REPORTS
+from .summary import REPORTS
 
 
 @dataclass(frozen=True)

@@ -19,14 +19,15 @@ from .group import CONFIG, JSON, SEED, TASK, command
 def run(config_path: Path, trials: int | None, seconds: float | None, as_json: bool) -> None:
     """Check, train, evaluate, register, export, score and explain: everything."""
     from . import run as pipeline
+    from .summary import REPORTS, as_table
 
     console, config = Console(as_json=as_json), load_config(config_path)
     summary = pipeline.run(config, console, trials=trials, seconds=seconds)
-    console.result(summary, pipeline.as_table(summary))
+    console.result(summary, as_table(summary))
     if not as_json:
         for step, spent in summary["seconds"].items():
             console.note(f"{spent:8.1f} s  {step}")
-        console.note(f"read {pipeline.REPORTS}/{config.name}/*.html")
+        console.note(f"read {REPORTS}/{config.name}/*.html")
         console.note("`mlflow ui --backend-store-uri sqlite:///mlruns/mlflow.db` shows the runs")
 
 
@@ -44,7 +45,8 @@ def train(
     from ..data.ingest import open_dataset
     from ..training.experiment import train as train_task
     from ..training.record import record
-    from .run import as_table, judged, write_review
+    from .run import write_review
+    from .summary import as_table, judged
 
     console, config = Console(as_json=as_json), load_config(config_path)
     config.task(task)

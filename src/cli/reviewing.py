@@ -17,7 +17,8 @@ from ..registry.versions import load, resolve, tag_version, version_tags
 from ..training.record import CARD, REVIEW
 from .console import Console
 from .explaining import find_customer
-from .run import REPORTS, write_review
+from .run import write_review
+from .summary import REPORTS
 
 DECIDED = "decided"  # the pages on which decisions were taken
 
