@@ -38,4 +38,4 @@ clean:
 # The pins anew, from what pyproject.toml asks for (needs uv).
 lock:
 	uv pip compile pyproject.toml --extra test --python-platform linux --python-version 3.11 --generate-hashes \
-	  --no-emit-index-url --no-header --no-annotate --no-emit-package rapport -o constraints.txt
+	  --no-header --no-annotate --no-emit-package rapport -o constraints.txt

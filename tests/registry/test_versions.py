@@ -164,7 +164,7 @@ def test_an_export_is_an_mlflow_model_that_gives_nothing_away(
     assert {Path(name).suffix for name in files} == {"", ".json", ".txt", ".yaml"}
     for name in files:
         text = (folder / name).read_bytes().decode("utf-8")
-        for leak in (str(config.home), str(tmp_path), str(Path.cwd()), "http", "file://", "secret", "index-url"):
+        for leak in (str(config.home), str(tmp_path), str(Path.cwd()), "http", "file://", "secret", "-url"):
             assert leak not in text, (name, leak)
     flavor = yaml.safe_load((folder / "MLmodel").read_text())["flavors"]
     assert list(flavor) == ["python_function"]
