@@ -6,11 +6,9 @@ those who had it.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -20,18 +18,18 @@ from ..data.dataset import Dataset
 from ..errors import DataError
 from ..features.groups import check_groups
 from ..features.snapshot import Snapshots
-from ..models.bundle import save_bundle
 from ..models.scorecard import Scorecard
 from ..models.scoring_model import ScoringModel
 from ..models.tails import Tails
 from ..registry.lookup import Resolved
 from ..registry.tracking import start_run
-from ..registry.versions import register, set_alias
+from ..registry.versions import set_alias
 from ..tasks import declare
 from ..tasks.base import Task
 from ..tasks.risk import QUEUES
 from .ceiling import open_truth, share_of_abusers
 from .evaluate import Interval
+from .registering import register_model
 from .relationship import Quality, follow_quality
 from .segmenting import Segments, draw_up_moments, draw_up_segments
 from .splits import windows_of
@@ -119,20 +117,9 @@ def draw_up(data: Dataset, name: str, *, seed: int | None = None, say: Say = lam
             metrics |= share_of_abusers(truth, rows, scores, QUEUES)
         run.log_metrics(metrics)
         say("registering")
-        with tempfile.TemporaryDirectory() as folder:
-            bundle = Path(folder) / "bundle"
-            about = {
-                "task": task.name,
-                "keys": list(task.keys),
-                "horizon": task.horizon,
-                "run_id": run.id,
-                "data_fingerprint": data.fingerprint,
-                "learned": {feature: list(values) for feature, values in snapshots.learned.items()},
-            }
-            save_bundle(model, bundle, about, data.config.resolved(), raw_scores=scores)
-            registered = register(data.config, name, run, bundle)
-            # There is nothing by which a card could be promoted: the newest one is in use.
-            set_alias(data.config, name, "champion", str(registered.version))
+        registered = register_model(snapshots, model, run, raw_scores=scores)
+        # There is nothing by which a card could be promoted: the newest one is in use.
+        set_alias(data.config, name, "champion", str(registered.version))
     return DrawnUp(task, model, rows, snapshots.plan.left_out, registered, run.id, metrics, segments, traits, quality)
 
 

@@ -5,24 +5,20 @@ The model that is judged on the test window is the one that is registered: nothi
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
 from ..data.dataset import Dataset
 from ..features.groups import check_groups
-from ..features.own import checksums
-from ..models.bundle import save_bundle
 from ..models.classifier import BoostedClassifier
 from ..models.encoding import numbers
 from ..models.worth import Foretold
 from ..registry.lookup import Resolved
-from ..registry.tracking import CONFIG_FILE, Run, start_run
-from ..registry.versions import aliases, register
+from ..registry.tracking import CONFIG_FILE, start_run
+from ..registry.versions import aliases
 from ..tasks.risk import QUEUES
 from .alarms import Alarm, raise_on
 from .associations import Associations, what_goes_together
@@ -33,6 +29,7 @@ from .extras import extras, true_margin_of_lists
 from .fitting import Fitted, fit
 from .judge import Judgement, judge
 from .material import Floats, Material, target_of
+from .registering import register_model
 from .suspicions import suspicions
 from .worth import WorthScores, rule_amounts, rules_at_hand, worth_of
 
@@ -123,7 +120,10 @@ def train(
             together = what_goes_together(material.snapshots, data.observed_until)
             run.log_dict(together.as_dict(most=1000), "together.json")
         say("registering")
-        registered = _register(material, fitted, run, judgement.grade.letter)
+        registered = register_model(
+            material.snapshots, fitted.model, run, raw_scores=fitted.calibration_scores, windows=material.windows,
+            grade=judgement.grade.letter, worth=fitted.worth,
+        )  # fmt: skip
     return Trained(material, fitted, judgement, tested, explained, alarms, extra, registered, run.id, together)
 
 
@@ -197,28 +197,3 @@ def _leave_one_out(material: Material, fitted: Fitted, tested: pa.Table) -> dict
     chosen = np.concatenate(rows)
     found = measure(["roc_auc_within"], target[chosen], np.concatenate(scores), groups=of_row[chosen])
     return {"leave_one_out.roc_auc_within": found["roc_auc_within"]}
-
-
-# ------------------------------------------------------------------------------------------- keeping
-def _register(material: Material, fitted: Fitted, run: Run, grade: str) -> Resolved:
-    data, task = material.data, material.task
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = Path(folder) / "bundle"
-        save_bundle(
-            fitted.model,
-            bundle,
-            {
-                "task": task.name,
-                "keys": list(task.keys),
-                "horizon": task.horizon,
-                "run_id": run.id,
-                "data_fingerprint": data.fingerprint,
-                "learned": {name: list(values) for name, values in material.snapshots.learned.items()},
-                "own_features": checksums(data.config),
-                "windows": material.windows.as_dict(),
-            },
-            data.config.resolved(),
-            raw_scores=fitted.calibration_scores,
-            worth=fitted.worth,
-        )
-        return register(data.config, task.name, run, bundle, tags={"grade": grade})

@@ -8,11 +8,9 @@ rows (the rule), proportional hazards, and the truth where the data come from a 
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -26,20 +24,19 @@ from ..features.groups import check_groups
 from ..features.snapshot import Snapshots
 from ..language.declarations import FeatureColumn
 from ..language.moments import shift
-from ..models.bundle import save_bundle
 from ..models.calibration import entity_folds
 from ..models.encoding import Encoder
 from ..models.hazard import HazardModel, Periods, fit_trees
 from ..models.proportional_hazards import ProportionalHazards
 from ..registry.lookup import Resolved
 from ..registry.tracking import start_run
-from ..registry.versions import register
 from ..tasks import declare
 from ..tasks.base import Task
 from .ceiling import open_truth, true_curves
 from .diet import diet
 from .material import FEWEST_POSITIVES, LOOKBACK_SHARE
 from .metrics.survival import kaplan_meier
+from .registering import register_model
 from .splits import Windows, lay_out, windows_of
 from .survival import SurvivalJudged, judge_survival
 
@@ -134,19 +131,7 @@ def train_leaving(data: Dataset, name: str, *, seed: int | None = None, say: Say
         run.log_metrics(judged.metrics)
         run.log_dict(judged.as_dict(), "judgement.json")
         say("registering")
-        with tempfile.TemporaryDirectory() as folder:
-            bundle = Path(folder) / "bundle"
-            about = {
-                "task": task.name,
-                "keys": list(task.keys),
-                "horizon": task.horizon,
-                "run_id": run.id,
-                "data_fingerprint": data.fingerprint,
-                "learned": {feature: list(values) for feature, values in snapshots.learned.items()},
-                "windows": windows.as_dict(),
-            }
-            save_bundle(model, bundle, about, data.config.resolved(), raw_scores=raw)
-            registered = register(data.config, name, run, bundle, tags={"grade": judged.letter})
+        registered = register_model(snapshots, model, run, raw_scores=raw, windows=windows, grade=judged.letter)
     left = int(training.event.sum())
     rows = training.rows.num_rows
     return TrainedLeaving(task, model, judged, rows, left, snapshots.plan.left_out, registered, run.id)

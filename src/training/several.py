@@ -9,10 +9,8 @@ the truth where the data come from a simulated world.
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -26,19 +24,19 @@ from ..errors import DataError
 from ..features.groups import check_groups
 from ..features.snapshot import Snapshots
 from ..language.declarations import FeatureColumn
-from ..models.bundle import save_bundle
 from ..models.calibration import entity_folds
 from ..models.classifier import BoostedClassifier, out_of_fold_scores
 from ..models.one_of_several import OneOfSeveral, Scaling
 from ..registry.lookup import Resolved
-from ..registry.tracking import Run, start_run
-from ..registry.versions import aliases, load, register
+from ..registry.tracking import start_run
+from ..registry.versions import aliases, load
 from ..tasks import declare
 from .ceiling import open_truth, true_probability
 from .diet import diet
 from .ladder import Ladder, agreement, reaches
 from .material import FEWEST_POSITIVES, Floats, Material
 from .metrics.ranking import roc_auc
+from .registering import register_model
 from .severally import SeveralJudged, draws_of, judge_several
 
 if TYPE_CHECKING:
@@ -94,7 +92,14 @@ def train_several(data: Dataset, name: str, *, seed: int | None = None, say: Say
         run.log_metrics(judged.metrics)
         run.log_dict(judged.as_dict(), "judgement.json")
         say("registering")
-        registered = _register(material, model, run, judged.letter, model.raw_score(training))
+        registered = register_model(
+            material.snapshots,
+            model,
+            run,
+            raw_scores=model.raw_score(training),
+            windows=material.windows,
+            grade=judged.letter,
+        )
     counts = np.bincount(label, minlength=len(classes)).tolist()
     return TrainedSeveral(material, model, judged, dict(zip(model.classes, counts, strict=True)), registered, run.id)
 
@@ -246,20 +251,3 @@ def _true_probability(causes: Callable[..., pa.Table], rows: pa.Table, classes: 
     true = np.where(np.isnan(true).any(axis=1, keepdims=True), 1.0 / len(classes), true)
     true = np.maximum(true, 1e-6)
     return np.asarray(true / true.sum(axis=1, keepdims=True))
-
-
-def _register(material: Material, model: OneOfSeveral, run: Run, grade: str, raw: Floats) -> Resolved:
-    data, task = material.data, material.task
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = Path(folder) / "bundle"
-        about = {
-            "task": task.name,
-            "keys": list(task.keys),
-            "horizon": task.horizon,
-            "run_id": run.id,
-            "data_fingerprint": data.fingerprint,
-            "learned": {name: list(values) for name, values in material.snapshots.learned.items()},
-            "windows": material.windows.as_dict(),
-        }
-        save_bundle(model, bundle, about, data.config.resolved(), raw_scores=raw)
-        return register(data.config, task.name, run, bundle, tags={"grade": grade})

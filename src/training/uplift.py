@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -13,18 +11,17 @@ import pyarrow as pa
 from ..config import UpliftConfig
 from ..data.dataset import Dataset
 from ..errors import DataError
-from ..models.bundle import save_bundle
 from ..models.effect import EffectModel, Trees
 from ..models.encoding import Encoder, numbers
 from ..models.uplift import DRLearner, TwoModels, XLearner, cross_fitted
 from ..registry.lookup import Resolved
-from ..registry.tracking import CONFIG_FILE, Run, start_run
-from ..registry.versions import register
+from ..registry.tracking import CONFIG_FILE, start_run
 from .attributes import check_attributes
 from .ceiling import open_truth, true_effect
 from .diet import diet
 from .material import Floats, Material, target_of
 from .metrics import qini
+from .registering import register_model
 from .uplift_judge import UpliftJudged, imbalance, judge_uplift
 
 Say = Callable[[str], None]
@@ -96,7 +93,14 @@ def train_uplift(data: Dataset, name: str, *, seed: int | None = None, say: Say 
         run.log_metrics({**judged.metrics, **{f"validation.qini.{one}": value for one, value in found.items()}})
         run.log_dict(judged.as_dict(), "grade.json")
         say("registering")
-        registered = _register(material, model, run, judged.letter, model.raw_score(training))
+        registered = register_model(
+            material.snapshots,
+            model,
+            run,
+            raw_scores=model.raw_score(training),
+            windows=material.windows,
+            grade=judged.letter,
+        )
     return TrainedUplift(material, model, judged, found, registered, run.id)
 
 
@@ -176,20 +180,3 @@ def _check_arms(material: Material) -> None:
                 f"{material.task.name}: {held} among the {rows:,} rows of the {window} window; an effect needs both: "
                 "hold some back at random, and say so in contacts.treated"
             )
-
-
-def _register(material: Material, model: EffectModel, run: Run, grade: str, raw: Floats) -> Resolved:
-    data, task = material.data, material.task
-    with tempfile.TemporaryDirectory() as folder:
-        bundle = Path(folder) / "bundle"
-        about = {
-            "task": task.name,
-            "keys": list(task.keys),
-            "horizon": task.horizon,
-            "run_id": run.id,
-            "data_fingerprint": data.fingerprint,
-            "learned": {name: list(values) for name, values in material.snapshots.learned.items()},
-            "windows": material.windows.as_dict(),
-        }
-        save_bundle(model, bundle, about, data.config.resolved(), raw_scores=raw)
-        return register(data.config, task.name, run, bundle, tags={"grade": grade})
