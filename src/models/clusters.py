@@ -11,7 +11,7 @@ Segments have numbers that stay theirs: `numbers_like` gives new centroids the n
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,9 +22,10 @@ import pyarrow as pa
 
 from ..errors import ModelError
 from ..language.declarations import FeatureColumn
-from .base import Floats, json_bytes, read_json, write_json
-from .encoding import Encoder, Profile, numbers
+from .base import Floats, read_json, write_json
+from .encoding import Encoder, numbers
 from .scorecard import FEATURES, MODEL, AsItIs
+from .self_explained import SelfExplained
 
 Ints = npt.NDArray[np.int64]
 _RANKS = 201
@@ -63,7 +64,7 @@ class RankScale:
         return ranks
 
 
-class Clusters:
+class Clusters(SelfExplained):
     """The segments (k); make them by `Clusters.fit`.
 
     `numbers` (k,) are their names, `reach` (k,) the distance within which `REACH` of their rows lie, `shares` (k,)
@@ -71,9 +72,6 @@ class Clusters:
     """
 
     kind = "clusters"
-    booster = None
-    start = None
-    shift = 0.0
 
     def __init__(
         self,
@@ -148,26 +146,7 @@ class Clusters:
                 found[new] = last
         return tuple(found[new] for new in range(len(self.centroids))), last
 
-    @property
-    def columns(self) -> tuple[FeatureColumn, ...]:
-        """The features that make the segments."""
-        return self.encoder.columns
-
-    @property
-    def quantiles(self) -> Mapping[str, Profile]:
-        """Quantiles of each feature at `encoding.LEVELS`."""
-        return self.encoder.quantiles
-
-    @property
-    def content(self) -> bytes:
-        """All that decides its scores and words, for checksums."""
-        return json_bytes([self.encoder.to_json(), self._to_json()])
-
     # -------------------------------------------------------------------------------- who belongs where
-    def encode(self, table: pa.Table) -> Floats:
-        """The matrix (n, p) of a snapshot."""
-        return self.encoder.encode(table)
-
     def assign(self, table: pa.Table) -> Ints:
         """The place (n,) of each row's segment among the centroids."""
         return self._nearest(self.encode(table))[0]
@@ -176,10 +155,6 @@ class Clusters:
         """Which rows (n,) lie out of reach of their segment."""
         place, _, distance = self._nearest(self.encode(table))
         return np.asarray(distance > self.reach[place])
-
-    def raw_score(self, table: pa.Table) -> Floats:
-        """How clearly each row belongs to its segment, (n,), from 0."""
-        return self.score_matrix(self.encode(table))
 
     def score_matrix(self, matrix: Floats) -> Floats:
         """As `raw_score`, of a matrix (n, p)."""

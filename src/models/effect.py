@@ -6,21 +6,20 @@ The score is tau(x) = P(outcome | x, contacted) - P(outcome | x, held back), fro
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
 import lightgbm as lgb
 import numpy as np
-import pyarrow as pa
 
 from ..config import LearnerConfig
 from ..errors import ModelError
-from ..language.declarations import FeatureColumn
 from . import boosting
 from .base import Floats, json_bytes, read_json, write_json
-from .encoding import Encoder, Profile
+from .encoding import Encoder
 from .scorecard import AsItIs
+from .self_explained import SelfExplained
 
 FEATURES, MODEL = "features.json", "model.json"
 
@@ -57,13 +56,10 @@ class Trees:
         return np.column_stack([1 - chance, chance])
 
 
-class EffectModel:
+class EffectModel(SelfExplained):
     """A fitted effect; `parts` are the share and the trees' text of each of the regressions that it is the sum of."""
 
     kind = "effect"
-    booster = None
-    start = None
-    shift = 0.0
 
     def __init__(
         self, learner: str, encoder: Encoder, parts: Sequence[tuple[float, str]], *, threads: int | None = None
@@ -75,27 +71,9 @@ class EffectModel:
         ]
 
     @property
-    def columns(self) -> tuple[FeatureColumn, ...]:
-        """The features (p,) that the model reads."""
-        return self.encoder.columns
-
-    @property
-    def quantiles(self) -> Mapping[str, Profile]:
-        """What was seen of each feature in training."""
-        return self.encoder.quantiles
-
-    @property
     def content(self) -> bytes:
         """All that decides its scores, for checksums."""
         return json_bytes([self.learner, self.encoder.to_json(), [list(part) for part in self.parts]])
-
-    def encode(self, table: pa.Table) -> Floats:
-        """The matrix (n, p) of a snapshot."""
-        return self.encoder.encode(table)
-
-    def raw_score(self, table: pa.Table) -> Floats:
-        """Effects (n,) of a snapshot."""
-        return self.score_matrix(self.encode(table))
 
     def score_matrix(self, matrix: Floats) -> Floats:
         """Effects (n,) of a matrix (n, p)."""
@@ -112,15 +90,10 @@ class EffectModel:
         ]
         return np.asarray(np.sum(parts, axis=0))
 
-    def outputs(self, table: pa.Table) -> dict[str, pa.Array]:
-        """Nothing beside the score."""
-        return {}
-
     def save(self, folder: Path) -> None:
         """Write model.json, features.json and the trees of each part into an existing folder."""
         write_json(folder / FEATURES, self.encoder.to_json())
-        shares = [share for share, _ in self.parts]
-        write_json(folder / MODEL, {"kind": self.kind, "learner": self.learner, "shares": shares})
+        write_json(folder / MODEL, self._to_json())
         for number, (_, text) in enumerate(self.parts):
             (folder / _trees(number)).write_text(text, encoding="utf-8")
 
@@ -135,6 +108,9 @@ class EffectModel:
             return cls(str(content["learner"]), encoder, list(zip(shares, texts, strict=True)), threads=threads)
         except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError) as error:
             raise ModelError(f"the effect of the model is not readable: {error}; export or train it again") from error
+
+    def _to_json(self) -> dict[str, Any]:
+        return {"kind": self.kind, "learner": self.learner, "shares": [share for share, _ in self.parts]}
 
 
 def _trees(number: int) -> str:

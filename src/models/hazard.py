@@ -17,7 +17,7 @@ dlog L / df_k) a phi_kj. What the number of the period says belongs to the bias.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,7 +35,8 @@ from . import boosting
 from .base import Floats, json_bytes, read_json, write_json
 from .calibration import entity_folds
 from .calibration_fits import increasing_logistic, sigmoid
-from .encoding import Encoder, Profile
+from .encoding import Encoder
+from .self_explained import SelfExplained
 
 Ints = npt.NDArray[np.int64]
 TREES, FEATURES, MODEL = "model.txt", "features.json", "model.json"
@@ -76,16 +77,13 @@ class Periods:
         return Periods(self.row[chosen], self.period[chosen], self.left[chosen])
 
 
-class HazardModel:
+class HazardModel(SelfExplained):
     """The trees with their calibration; make it by `fit_trees` and `calibrated`.
 
     `horizons` are the days at which the curve is put out, each a multiple of `every`; the last one is K periods ahead.
     """
 
     kind = "hazard"
-    booster = None
-    start = None
-    shift = 0.0
 
     def __init__(
         self,
@@ -107,16 +105,6 @@ class HazardModel:
         self._text, self._trees = text, boosting.from_text(text)
 
     @property
-    def columns(self) -> tuple[FeatureColumn, ...]:
-        """The features (p,) that the trees read beside the period."""
-        return self.encoder.columns
-
-    @property
-    def quantiles(self) -> Mapping[str, Profile]:
-        """What was seen of each feature in training."""
-        return self.encoder.quantiles
-
-    @property
     def content(self) -> bytes:
         """All that decides its scores, for checksums."""
         return self._text.encode() + json_bytes([self.encoder.to_json(), self._to_json()])
@@ -132,10 +120,6 @@ class HazardModel:
         return HazardModel(self.encoder, self._text, self.every, self.horizons, slope, intercept, threads=self.threads)
 
     # -------------------------------------------------------------------------------- scoring
-    def encode(self, table: pa.Table) -> Floats:
-        """The matrix (n, p) of a snapshot."""
-        return self.encoder.encode(table)
-
     def raw_hazards(self, matrix: Floats, periods: Periods | None = None) -> Floats:
         """Raw scores f of the trees: (n, K) of an encoded matrix, or (m,) of some of its rows and periods."""
         if periods is not None:
@@ -145,10 +129,6 @@ class HazardModel:
     def curves(self, table: pa.Table) -> Floats:
         """P(still there at the end of each period) of the rows of a snapshot, (n, K), falling."""
         return np.asarray(np.exp(-np.cumsum(self._hazards(self.encode(table)), axis=1)))
-
-    def raw_score(self, table: pa.Table) -> Floats:
-        """Logarithm (n,) of the cumulative hazard."""
-        return self.score_matrix(self.encode(table))
 
     def score_matrix(self, matrix: Floats) -> Floats:
         """Logarithm (n,) of the cumulative hazard of an encoded matrix."""

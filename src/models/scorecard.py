@@ -23,8 +23,9 @@ from numpy.typing import ArrayLike
 from ..errors import ModelError
 from ..language.declarations import FeatureColumn
 from ..tasks.base import Evidence, Trait
-from .base import Floats, json_bytes, read_json, write_json
-from .encoding import Encoder, Profile, numbers
+from .base import Floats, read_json, write_json
+from .encoding import Encoder, numbers
+from .self_explained import SelfExplained
 
 FEATURES, MODEL = "features.json", "model.json"
 _RANKS = 201
@@ -38,16 +39,13 @@ class AsItIs:
         return np.asarray(raw, np.float64)
 
 
-class Scorecard:
+class Scorecard(SelfExplained):
     """The card drawn up; make it by `Scorecard.fit`. The score lies between 0 and 1, traits are put out from 0 to 100.
 
     `ranks` has for each evidence `_RANKS` quantiles of its feature, by which a value is ranked.
     """
 
     kind = "scorecard"
-    booster = None
-    start = None
-    shift = 0.0
 
     def __init__(self, traits: Sequence[Trait], encoder: Encoder, ranks: Mapping[str, Floats]) -> None:
         self.traits = tuple(traits)
@@ -81,30 +79,7 @@ class Scorecard:
             ranks[name] = np.quantile(values, np.linspace(0, 1, _RANKS)) if len(values) else np.empty(0)
         return cls(kept, encoder, ranks)
 
-    @property
-    def columns(self) -> tuple[FeatureColumn, ...]:
-        """The features that are evidence."""
-        return self.encoder.columns
-
-    @property
-    def quantiles(self) -> Mapping[str, Profile]:
-        """Quantiles of each feature at `encoding.LEVELS`."""
-        return self.encoder.quantiles
-
-    @property
-    def content(self) -> bytes:
-        """All that decides its scores, for checksums."""
-        return json_bytes([self.encoder.to_json(), self._to_json()])
-
     # -------------------------------------------------------------------------------- scoring
-    def encode(self, table: pa.Table) -> Floats:
-        """The matrix (n, p) of a snapshot."""
-        return self.encoder.encode(table)
-
-    def raw_score(self, table: pa.Table) -> Floats:
-        """Scores (n,) from 0 to 1."""
-        return self.score_matrix(self.encode(table))
-
     def score_matrix(self, matrix: Floats) -> Floats:
         """Scores (n,) of a matrix (n, p)."""
         return np.asarray(self.explain_matrix(matrix).sum(axis=1))

@@ -23,24 +23,22 @@ import pyarrow as pa
 from ..errors import ModelError
 from ..language.declarations import FeatureColumn
 from ..tasks.base import Evidence
-from .base import Floats, json_bytes, read_json, write_json
-from .encoding import Encoder, Profile, numbers
+from .base import Floats, read_json, write_json
+from .encoding import Encoder, numbers
 from .scorecard import AsItIs
+from .self_explained import SelfExplained
 
 FEATURES, MODEL = "features.json", "model.json"
 _KNOTS = 400  # of a tail at the most; they crowd where it is thin
 
 
-class Tails:
+class Tails(SelfExplained):
     """The tails drawn up; make it by `Tails.fit`. The score is the raw score, zero or above for the most common rows.
 
     `tails` has for each feature rising values (k,) and -log P (k,) there.
     """
 
     kind = "tails"
-    booster = None
-    start = None
-    shift = 0.0
 
     def __init__(
         self, evidence: Sequence[Evidence], encoder: Encoder, tails: Mapping[str, tuple[Floats, Floats]], means: Floats
@@ -70,30 +68,7 @@ class Tails:
         encoder = Encoder.fit([at_hand[one.feature] for one in kept], table)
         return cls(kept, encoder, tails, np.array(means))
 
-    @property
-    def columns(self) -> tuple[FeatureColumn, ...]:
-        """The features whose tails are looked at."""
-        return self.encoder.columns
-
-    @property
-    def quantiles(self) -> Mapping[str, Profile]:
-        """Quantiles of each feature at `encoding.LEVELS`."""
-        return self.encoder.quantiles
-
-    @property
-    def content(self) -> bytes:
-        """All that decides its scores, for checksums."""
-        return json_bytes([self.encoder.to_json(), self._to_json()])
-
     # -------------------------------------------------------------------------------- scoring
-    def encode(self, table: pa.Table) -> Floats:
-        """The matrix (n, p) of a snapshot."""
-        return self.encoder.encode(table)
-
-    def raw_score(self, table: pa.Table) -> Floats:
-        """Sums (n,) of -log P."""
-        return self.score_matrix(self.encode(table))
-
     def score_matrix(self, matrix: Floats) -> Floats:
         """Sums (n,) of a matrix (n, p)."""
         return np.asarray(self.explain_matrix(matrix).sum(axis=1))
@@ -107,10 +82,6 @@ class Tails:
             there = ~np.isnan(values)
             found[there, place] = np.interp(values[there] * one.sign, *self.tails[one.feature]) - self.means[place]
         return found
-
-    def outputs(self, table: pa.Table) -> dict[str, pa.Array]:
-        """Nothing beside the score."""
-        return {}
 
     # -------------------------------------------------------------------------------- on disk
     def save(self, folder: Path) -> None:
