@@ -6,11 +6,11 @@ met; how steady a rhythm is counts from three visits on.
 
 from __future__ import annotations
 
-from ..config import LoyaltyConfig
-from ..language.declarations import Count, Population, Requirement, Seen
-from .base import Evidence, Task, Trait, Wording
+from dataclasses import replace
 
-CUSTOMER = ("customer_id",)
+from ..config import LoyaltyConfig
+from .base import Evidence, Task, Trait
+from .put_together import put_together
 
 TRAITS = (
     Trait(
@@ -44,28 +44,14 @@ TRAITS = (
 
 def loyalty(config: LoyaltyConfig) -> Task:
     """Population: a purchase in the last `active_within` days. A card of traits."""
-    return Task(
-        name="loyalty",
+    task = put_together(
+        "loyalty",
+        config.active_within,
         question="How loyal is each customer, and in which way?",
-        population_text=f"customers with a purchase in the {config.active_within} days up to the cutoff",
-        target_text="none: the score is put together from what the customer does",
-        keys=CUSTOMER,
-        population=Population(
-            Seen("transactions", CUSTOMER),
-            (Requirement("transactions", CUSTOMER, Count(last=(config.active_within,)) > 0),),
-        ),
-        target=None,
-        horizon=0,
+        score_text="the score is put together from what the customer does",
         blocks=("spending", "rhythm", "breadth", "service", "traits"),
-        primary_metric="average_precision",
-        rules=(),
-        traits=TRAITS,
-        wording=Wording(
-            entity="customer",
-            entities="customers",
-            outcome="is loyal",
-            positives="loyal customers",
-            negatives="others",
-            purpose="To know whom the company can count on, and what keeps him.",
-        ),
+        outcome="is loyal",
+        positives="loyal customers",
+        purpose="To know whom the company can count on, and what keeps him.",
     )
+    return replace(task, traits=TRAITS)

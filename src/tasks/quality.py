@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..config import QualityConfig
-from ..language.declarations import Count, Population, Requirement, Seen
-from .base import Evidence, Task, Trait, Wording
+from dataclasses import replace
 
-CUSTOMER = ("customer_id",)
+from ..config import QualityConfig
+from .base import Evidence, Task, Trait
+from .put_together import put_together
 
 TRAITS = (
     Trait(
@@ -27,28 +27,14 @@ TRAITS = (
 
 def quality(config: QualityConfig) -> Task:
     """Population: a purchase in the last `active_within` days. A card of four sides of the relationship."""
-    return Task(
-        name="quality",
+    task = put_together(
+        "quality",
+        config.active_within,
         question="How good is the relationship with each customer, and where does it fall?",
-        population_text=f"customers with a purchase in the {config.active_within} days up to the cutoff",
-        target_text="none: the score is put together from what passed between customer and company",
-        keys=CUSTOMER,
-        population=Population(
-            Seen("transactions", CUSTOMER),
-            (Requirement("transactions", CUSTOMER, Count(last=(config.active_within,)) > 0),),
-        ),
-        target=None,
-        horizon=0,
+        score_text="the score is put together from what passed between customer and company",
         blocks=("relationship", "spending", "rhythm", "service", "contacts"),
-        primary_metric="average_precision",
-        rules=(),
-        traits=TRAITS,
-        wording=Wording(
-            entity="customer",
-            entities="customers",
-            outcome="has a good relationship",
-            positives="good relationships",
-            negatives="others",
-            purpose="To see early where service gets worse, for whom, and to mend it before customers leave.",
-        ),
+        outcome="has a good relationship",
+        positives="good relationships",
+        purpose="To see early where service gets worse, for whom, and to mend it before customers leave.",
     )
+    return replace(task, traits=TRAITS)

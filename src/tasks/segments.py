@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from ..config import SegmentsConfig
-from ..language.declarations import Count, Population, Requirement, Seen
-from .base import Task, Wording
+from dataclasses import replace
 
-CUSTOMER = ("customer_id",)
+from ..config import SegmentsConfig
+from .base import Task
+from .put_together import put_together
 
 BEHAVIOUR = (
     "days_since_visit",
@@ -27,28 +27,14 @@ BEHAVIOUR = (
 
 def segments(config: SegmentsConfig) -> Task:
     """Population: a purchase in the last `active_within` days. Groups by what customers do, a feature of each kind."""
-    return Task(
-        name="segments",
+    task = put_together(
+        "segments",
+        config.active_within,
         question="Which groups of customers are there, and which are new?",
-        population_text=f"customers with a purchase in the {config.active_within} days up to the cutoff",
-        target_text="none: groups are found in what customers do",
-        keys=CUSTOMER,
-        population=Population(
-            Seen("transactions", CUSTOMER),
-            (Requirement("transactions", CUSTOMER, Count(last=(config.active_within,)) > 0),),
-        ),
-        target=None,
-        horizon=0,
+        score_text="groups are found in what customers do",
         blocks=("spending", "rhythm", "breadth", "contacts", "service"),
-        primary_metric="average_precision",
-        rules=(),
-        behaviour=BEHAVIOUR,
-        wording=Wording(
-            entity="customer",
-            entities="customers",
-            outcome="belongs to a segment",
-            positives="members",
-            negatives="others",
-            purpose="To speak to each group in its own way, and to see a new one while it is small.",
-        ),
+        outcome="belongs to a segment",
+        positives="members",
+        purpose="To speak to each group in its own way, and to see a new one while it is small.",
     )
+    return replace(task, behaviour=BEHAVIOUR)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ..config import UnusualConfig
-from ..language.declarations import Count, Population, Requirement, Seen
-from .base import Evidence, Task, Wording
-from .risk import CAUTION
+from dataclasses import replace
 
-CUSTOMER = ("customer_id",)
+from ..config import UnusualConfig
+from .base import Evidence, Task
+from .put_together import put_together
+from .risk import CAUTION
 
 SIGNS = (
     Evidence("return_share_life"),
@@ -21,29 +21,14 @@ SIGNS = (
 
 def unusual(config: UnusualConfig) -> Task:
     """Population: a purchase in the last `active_within` days. How far in the tails somebody lies, added up."""
-    return Task(
-        name="unusual",
+    task = put_together(
+        "unusual",
+        config.active_within,
         question="Who behaves unlike others where abuse would show?",
-        population_text=f"customers with a purchase in the {config.active_within} days up to the cutoff",
-        target_text="none: the score says how rare it is to return, owe and redeem so much",
-        keys=CUSTOMER,
-        population=Population(
-            Seen("transactions", CUSTOMER),
-            (Requirement("transactions", CUSTOMER, Count(last=(config.active_within,)) > 0),),
-        ),
-        target=None,
-        horizon=0,
+        score_text="the score says how rare it is to return, owe and redeem so much",
         blocks=("spending", "rhythm", "contacts", "service", "lifecycle", "abuse"),
-        primary_metric="average_precision",
-        rules=(),
-        tails=SIGNS,
-        wording=Wording(
-            entity="customer",
-            entities="customers",
-            outcome="behaves unlike others",
-            positives="unusual customers",
-            negatives="others",
-            purpose=f"To find abuse that nobody has a case of yet: {CAUTION}.",
-        ),
-        caution=CAUTION,
+        outcome="behaves unlike others",
+        positives="unusual customers",
+        purpose=f"To find abuse that nobody has a case of yet: {CAUTION}.",
     )
+    return replace(task, tails=SIGNS, caution=CAUTION)
