@@ -14,6 +14,7 @@ The estimators follow scikit-learn: `fit(X, y, treated, groups)`, then `predict(
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import Any, Self
 
@@ -46,8 +47,10 @@ class TwoModels:
         return _chance(self.arms_[1], X) - _chance(self.arms_[0], X)
 
 
-class XLearner:
-    """X-learner; `parts_` are the share and the fitted regressor of each of its two effects."""
+class _TwoStages(ABC):
+    """Both arms' means first, cross-fitted; then regressors on effects, added up: `parts_` are (share, regressor)."""
+
+    parts_: tuple[tuple[float, Any], ...]
 
     def __init__(self, classifier: Make, regressor: Make, *, folds: int = 3, seed: int = 0) -> None:
         self.classifier, self.regressor, self.folds, self.seed = classifier, regressor, folds, seed
@@ -57,6 +60,18 @@ class XLearner:
         outcome, arm = _checked(X, y, treated)
         means = cross_fitted(self.classifier, X, outcome, arm, groups, folds=self.folds, seed=self.seed)
         return self.fit_effects(X, outcome, arm, means)
+
+    @abstractmethod
+    def fit_effects(self, X: Floats, y: Floats, treated: Floats, means: Floats) -> Self:
+        """The second stage alone, with cross-fitted means (n, 2) of both arms."""
+
+    def predict(self, X: Floats) -> Floats:
+        """The effect of rows X (n, p), (n,)."""
+        return np.asarray(sum(share * regressor.predict(X) for share, regressor in self.parts_))
+
+
+class XLearner(_TwoStages):
+    """X-learner; `parts_` are the share and the fitted regressor of each of its two effects."""
 
     def fit_effects(self, X: Floats, y: Floats, treated: Floats, means: Floats) -> Self:
         """The second stage alone, with cross-fitted means (n, 2) of both arms."""
@@ -67,31 +82,14 @@ class XLearner:
         )
         return self
 
-    def predict(self, X: Floats) -> Floats:
-        """The effect of rows X (n, p), (n,)."""
-        return np.asarray(sum(share * regressor.predict(X) for share, regressor in self.parts_))
 
-
-class DRLearner:
+class DRLearner(_TwoStages):
     """DR-learner; `parts_` holds its one fitted regressor, with the share 1."""
-
-    def __init__(self, classifier: Make, regressor: Make, *, folds: int = 3, seed: int = 0) -> None:
-        self.classifier, self.regressor, self.folds, self.seed = classifier, regressor, folds, seed
-
-    def fit(self, X: Floats, y: ArrayLike, treated: ArrayLike, groups: ArrayLike | None = None) -> Self:
-        """Fit to rows X (n, p), outcomes y and treatment (n,) of 0 and 1; rows of one of the `groups` stay together."""
-        outcome, arm = _checked(X, y, treated)
-        means = cross_fitted(self.classifier, X, outcome, arm, groups, folds=self.folds, seed=self.seed)
-        return self.fit_effects(X, outcome, arm, means)
 
     def fit_effects(self, X: Floats, y: Floats, treated: Floats, means: Floats) -> Self:
         """The second stage alone, with cross-fitted means (n, 2) of both arms."""
         self.parts_ = ((1.0, self.regressor().fit(X, doubly_robust(y, treated, means))),)
         return self
-
-    def predict(self, X: Floats) -> Floats:
-        """The effect of rows X (n, p), (n,)."""
-        return np.asarray(self.parts_[0][1].predict(X))
 
 
 def doubly_robust(y: Floats, treated: Floats, means: Floats) -> Floats:
