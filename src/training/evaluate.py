@@ -37,6 +37,22 @@ class Interval:
 
 
 @dataclass(frozen=True)
+class Judged:
+    """What the judge of a kind of models says: the grade and why, metrics and their intervals; `rows` were judged."""
+
+    letter: str
+    reasons: tuple[str, ...]
+    metrics: dict[str, float]
+    intervals: dict[str, Interval]
+    rows: int
+
+    def as_dict(self) -> dict[str, Any]:
+        """Plain values."""
+        intervals = {name: one.as_dict() for name, one in self.intervals.items()}
+        return {"grade": self.letter, "reasons": list(self.reasons), "metrics": self.metrics, "intervals": intervals}
+
+
+@dataclass(frozen=True)
 class Comparison:
     """Scores measured on the same rows: `estimates[score][metric]`, and `gains[rival][metric]` of the first score.
 

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
 from ..models.one_of_several import OneOfSeveral
-from .evaluate import Interval
+from .evaluate import Interval, Judged
 from .metrics.probability import ece
 from .metrics.ranking import roc_auc
 
@@ -21,23 +20,12 @@ MACRO = "macro_roc_auc"
 
 
 @dataclass(frozen=True)
-class SeveralJudged:
+class SeveralJudged(Judged):
     """Metrics by name (test.*, baseline.test.*: the prior, ceiling.test.*: the truth) and their 95 % intervals.
 
     The grade is C where the macro-averaged AUC is above .5 with its interval, B where it also went a quarter of the way
     from there to the ceiling, or a tenth of the way to 1 where no ceiling is known, else D. `rows` were judged.
     """
-
-    letter: str
-    reasons: tuple[str, ...]
-    metrics: dict[str, float]
-    intervals: dict[str, Interval]
-    rows: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        intervals = {name: one.as_dict() for name, one in self.intervals.items()}
-        return {"grade": self.letter, "reasons": list(self.reasons), "metrics": self.metrics, "intervals": intervals}
 
 
 def judge_several(

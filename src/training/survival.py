@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from .evaluate import Interval
+from .evaluate import Interval, Judged
 from .metrics.counts import encode
 from .metrics.survival import brier_at, calibration_gap, concordance, integrated_brier
 
@@ -21,24 +20,13 @@ RULE, OWN, CEILING = "baseline.test", "test", "ceiling.test"
 
 
 @dataclass(frozen=True)
-class SurvivalJudged:
+class SurvivalJudged(Judged):
     """Metrics by name and their 95 % intervals: test.*, baseline.test.* (Kaplan-Meier), ceiling.test.*, gain.test.*.
 
     The grade: D where the gain in the integrated Brier score over Kaplan-Meier includes none, C where it lies above
     zero, B where the model also went a quarter of the way to the ceiling (a tenth of the way to a perfect score where
     none is known). `rows` were judged; the ceiling, and the way to it, on those of them for which the truth was asked.
     """
-
-    letter: str
-    reasons: tuple[str, ...]
-    metrics: dict[str, float]
-    intervals: dict[str, Interval]
-    rows: int
-
-    def as_dict(self) -> dict[str, Any]:
-        """Plain values."""
-        intervals = {name: one.as_dict() for name, one in self.intervals.items()}
-        return {"grade": self.letter, "reasons": list(self.reasons), "metrics": self.metrics, "intervals": intervals}
 
 
 def judge_survival(

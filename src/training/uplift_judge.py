@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
-from .evaluate import Interval
+from .evaluate import Interval, Judged
 from .material import Floats
 from .metrics import auuc, qini, uplift_at
 from .metrics.counts import encode
@@ -23,7 +23,7 @@ _UNLIKE = 0.001  # chance of an alarm over all features, if the hold-out was dra
 
 
 @dataclass(frozen=True)
-class UpliftJudged:
+class UpliftJudged(Judged):
     """Metrics by name and their 95 % intervals, the rule to beat, and what the grade is for.
 
     `test.*` the model, `baseline.test.*` the best of the rules, `ceiling.test.*` the true effect, `<rule>.test.*` each.
@@ -31,19 +31,12 @@ class UpliftJudged:
     `unlike` names features that differ between the arms by more than chance allows.
     """
 
-    letter: str
-    reasons: tuple[str, ...]
     rule: str
-    metrics: dict[str, float]
-    intervals: dict[str, Interval]
-    rows: int
     unlike: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values."""
-        intervals = {name: one.as_dict() for name, one in self.intervals.items()}
-        own = {"grade": self.letter, "reasons": list(self.reasons), "rule": self.rule, "variant": VARIANT}
-        return own | {"metrics": self.metrics, "intervals": intervals, "unlike": list(self.unlike)}
+        return super().as_dict() | {"rule": self.rule, "variant": VARIANT, "unlike": list(self.unlike)}
 
 
 def judge_uplift(
@@ -86,7 +79,7 @@ def judge_uplift(
         letter = "D"
         reasons.insert(0, f"the arms differ by more than chance in {', '.join(unlike[:3])}: the hold-out is not random")
     finite = {name: value for name, value in metrics.items() if np.isfinite(value)}
-    return UpliftJudged(letter, tuple(reasons), rule, finite, intervals, len(target), tuple(unlike))
+    return UpliftJudged(letter, tuple(reasons), finite, intervals, len(target), rule, tuple(unlike))
 
 
 def imbalance(matrix: Floats, treated: Floats, names: Sequence[str]) -> tuple[str, ...]:

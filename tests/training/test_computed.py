@@ -55,6 +55,23 @@ def test_the_newest_card_is_always_in_use(loyal: Dataset) -> None:
         monitor(loyal, "loyalty")
 
 
+def test_features_of_ones_own_must_be_those_it_was_drawn_up_with(loyal: Dataset, tmp_path: Path) -> None:
+    file = tmp_path / "mine.py"
+    text = (
+        "from rapport.features.own import feature\n"
+        "from rapport.language.declarations import Count\n"
+        'many = feature(Count(last=60), "items of the last 60 days", unit="count")\n'
+    )
+    file.write_text(text)
+    settings = {"name": "own_card", "features": ("mine.py",), "folder": tmp_path}
+    data = replace(loyal, config=loyal.config.model_copy(update=settings))
+    draw_up(data, "loyalty")
+    bundle = load(data.config, "loyalty")
+    file.write_text(text.replace("last=60", "last=61"))
+    with pytest.raises(ModelError, match=r"mine.py is not the file with which the model was trained"):
+        score(data, "loyalty", bundle)
+
+
 def test_it_cannot_be_trained(loyal: Dataset) -> None:
     with pytest.raises(ModelError, match="put together"):
         train(loyal, "loyalty")
