@@ -159,7 +159,7 @@ class DuckDBEngine:
         return {str(row[0]): str(row[1]) for row in rows}
 
     def write(self, tree: exp.Expression, file: Path) -> None:
-        """Run a query and write its rows to a Parquet file, in their order (zstd 1: half the time, 2 % more bytes)."""
+        """Run a query and write its rows to a Parquet file, in their order (zstd 1: less work, about as many bytes)."""
         target = exp.Literal.string(str(file)).sql(dialect=self.dialect)
         options = "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1"
         self._run(self.connection.execute, f"COPY ({self.sql(tree)}) TO {target} ({options})")

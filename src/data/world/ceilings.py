@@ -24,7 +24,7 @@ from .truth import Truth
 
 #: default number of draws by task; the standard errors stand beside the probabilities
 DRAWS = {"churn": 8, "conversion": 16, "next_offer": 60, "value": 4, "winback": 8, "up_sell": 60}
-#: the same for money: over the 365 days of a customer who buys, 24 draws add 2 % to the mean squared error
+#: the same for money, whose means are noisier
 WORTH_DRAWS = 24
 _AT_ONCE = 5  # draws of which every line is held
 
