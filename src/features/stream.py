@@ -21,6 +21,7 @@ from ..data.dataset import Dataset, whole
 from ..language.compile import compile_together
 from ..language.declarations import Group, Made, Pairs, Requirement, Seen, Together, Visible
 from ..language.guards import refuse_foresight
+from ..language.loop import VISITS
 from ..language.moments import SPINE, Moment, Shared, shift
 from ..language.parts import Part
 from ..language.population import compile_seen
@@ -166,19 +167,31 @@ class SnapshotStream(Snapshots):
 
     # ------------------------------------------------------------------------------ what is kept
     def keep(self, query: exp.Select) -> str:
-        """Name of a table with the rows of a query that does not read the spine, computed where it is not there yet."""
+        """Name of a table with the rows of a query that does not read the spine, computed where it is not there yet.
+
+        Visits are kept too, for several parts read them.
+        """
+        query = query.transform(self._with_visits)
         text = self.engine.sql(query)
         name = f"kept_{hashlib.md5(text.encode(), usedforsecurity=False).hexdigest()}"
         if name not in self._queries:
-            everybody = {whole(table) for table in self.data.columns}
+            everybody = {whole(table) for table in self.data.columns} | self._of_all
             self._queries[name] = query
             if all(table.name in everybody for table in query.find_all(exp.Table)):
                 self._of_all.add(name)
         self._compute(name)
         return name
 
+    def _with_visits(self, node: exp.Expression) -> exp.Expression:
+        if isinstance(node, exp.Subquery) and node.alias == VISITS and not _reads_spine(node):
+            return exp.to_table(self.keep(node.this)).as_(VISITS)
+        return node
+
     def _compute(self, name: str) -> None:
         if name not in self._computed:
+            for table in self._queries[name].find_all(exp.Table):
+                if table.name in self._queries:
+                    self._compute(table.name)
             self.engine.materialise(name, self._queries[name])
             self._computed.add(name)
 

@@ -59,6 +59,7 @@ from .sight import Sight
 
 SECONDS_A_DAY = "86400e0"
 LEAST_SPREAD = "1e-3"  # of the logs of gaps: below it, the shape of their distribution knows no bounds
+VISITS = "visits"  # the name of events reduced to visits
 FADING_UNIT = "1e6"  # weights are summed as millionths, so that the sum is exact
 
 
@@ -132,7 +133,7 @@ def _visits(sight: Sight, members: Sequence[Output]) -> exp.Select:
     columns = [exp.column("at"), *([_gap(sight)] if gaps_wanted else [])]
     if any(isinstance(measure, DaysSinceNthLast) for measure in measures):
         columns.append(_nth_last(sight))
-    gaps = exp.select(*carried, *columns).from_(visits.subquery("w")).subquery("g")
+    gaps = exp.select(*carried, *columns).from_(visits.subquery(VISITS)).subquery("g")
     values = [
         output.named(over_visits(output, sight.since(output.measure, output.window), sight.cutoff()))
         for output in members

@@ -67,7 +67,7 @@ def _of_single_values(
     rows = exp.select(exp.Star()).from_(pieces.events(needed), copy=False).where(*where, copy=False)
     by = [*pieces.group.key, column, *pieces.carried]
     step = reduced(rows.subquery("w", copy=False), by, atoms.columns())
-    parts = {c: (from_pieces(pieces, step, atoms, values, c, pieces.visible(c)),) for c in pieces.cutoffs.edges}
+    parts = {c: from_pieces(pieces, step, atoms, values, c, pieces.visible(c)) for c in pieces.cutoffs.edges}
     return Segments((step,), parts)
 
 

@@ -53,7 +53,7 @@ def visits(pieces: Pieces, members: Sequence[Output]) -> Segments:
         values = [(member, _value_of(pieces, atoms, member), ()) for member in added]
         steps.append(reduced(rows, [*chain.keys, *chain.carried], atoms.columns()))
         for cutoff in pieces.cutoffs.edges:
-            parts[cutoff] += (from_pieces(pieces, steps[-1], atoms, values, cutoff, chain.visible(cutoff)),)
+            parts[cutoff] += from_pieces(pieces, steps[-1], atoms, values, cutoff, chain.visible(cutoff))
     return Segments(tuple(steps), parts)
 
 

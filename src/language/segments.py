@@ -56,6 +56,8 @@ class Segments:
     parts: Mapping[datetime, tuple[Part, ...]]
 
 
+SHORT = 1 / 3  # of a step's longest window; shorter windows than that see few of its rows
+
 Merge = Callable[[exp.Expression], exp.Expression]
 Get = Callable[[str], exp.Expression]
 Value = Callable[[Get, datetime], exp.Expression]
@@ -128,19 +130,31 @@ def from_pieces(
     values: Sequence[tuple[Output, Value, Sequence[exp.Expression]]],
     cutoff: datetime,
     visible: Sequence[exp.Expression],
-) -> Part:
-    """The part that merges a step's visible rows over the pieces of each window; a value may have further tests."""
-    keys, columns = pieces.group.key, []
-    for member, value, tests in values:
-        seen = [*tests, *pieces.since(cutoff, member.window)]
+) -> tuple[Part, ...]:
+    """The parts that merge a step's visible rows over the pieces of each window; a value may have further tests.
 
-        def get(name: str, seen: Sequence[exp.Expression] = seen) -> exp.Expression:
-            return filtered(atoms.merged(name), seen)
+    Short windows are asked apart: one test then skips the many rows before all of them, not one for each value.
+    """
+    keys, parts = pieces.group.key, []
+    longest = max((m.window for m, _, _ in values if m.window is not None), default=0)
+    short = [value for value in values if value[0].window is not None and value[0].window <= longest * SHORT]
+    for some in ([value for value in values if value not in short], short):
+        columns = []
+        for member, value, tests in some:
+            seen = [*tests, *pieces.since(cutoff, member.window)]
 
-        columns.append(member.named(value(get, cutoff)))
-    query = exp.select(*map(exp.column, keys), *columns).from_(step.table, copy=False).where(*visible, copy=False)
-    query.group_by(*map(exp.column, keys), copy=False)
-    return Part(keys, tuple(member for member, _, _ in values), query)
+            def get(name: str, seen: Sequence[exp.Expression] = seen) -> exp.Expression:
+                return filtered(atoms.merged(name), seen)
+
+            columns.append(member.named(value(get, cutoff)))
+        if not columns:
+            continue
+        query = exp.select(*map(exp.column, keys), *columns).from_(step.table, copy=False).where(*visible, copy=False)
+        if some is short:
+            query.where(*pieces.since(cutoff, max(member.window or 0 for member, _, _ in short)), copy=False)
+        query.group_by(*map(exp.column, keys), copy=False)
+        parts.append(Part(keys, tuple(member for member, _, _ in some), query))
+    return tuple(parts)
 
 
 def direct(pieces: Pieces, members: Sequence[Output]) -> Segments:
@@ -149,7 +163,7 @@ def direct(pieces: Pieces, members: Sequence[Output]) -> Segments:
     values = [(m, value_of(pieces, atoms, m.measure, conditions(m.measure.where)), ()) for m in members]
     needed = {name for member in members for name in columns_of(member.measure)}
     step = reduced(pieces.events(needed), [*pieces.group.key, *pieces.carried], atoms.columns())
-    parts = {c: (from_pieces(pieces, step, atoms, values, c, pieces.visible(c)),) for c in pieces.cutoffs.edges}
+    parts = {c: from_pieces(pieces, step, atoms, values, c, pieces.visible(c)) for c in pieces.cutoffs.edges}
     return Segments((step,), parts)
 
 
