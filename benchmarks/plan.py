@@ -210,7 +210,10 @@ def main() -> None:
         blocks += list(reversed(judged(world)))
     blocks.append(costs(arguments.sizes, arguments.highs))
     print("\n\n".join(blocks))
-    write("The plan", "python benchmarks/plan.py --world DIR", *blocks, packages=("scipy", "lightgbm"))
+    asked = f"--dates {' '.join(arguments.dates)} --draws {arguments.draws}" if arguments.world else ""
+    sizes = " ".join(map(str, arguments.sizes))
+    command = " ".join(["python benchmarks/plan.py", *(["--world DIR", asked] if asked else []), "--sizes", sizes])
+    write("The plan", command, *blocks, packages=("scipy", "lightgbm"))
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import hillstrom
 import numpy as np
 import pandas as pd
 import pytest
+import telco
 
 
 def test_absent_data_are_said_to_be(tmp_path, monkeypatch):
@@ -18,7 +19,7 @@ def test_absent_data_are_said_to_be(tmp_path, monkeypatch):
     monkeypatch.setenv("RAPPORT_DATA", str(tmp_path))
     assert development.read("hillstrom") is None
     assert "hillstrom.parquet" in development.skipped("hillstrom")
-    for script in (hillstrom, bank_marketing, coil2000):
+    for script in (hillstrom, bank_marketing, coil2000, telco):
         with pytest.raises(SystemExit, match="skipped: this needs"):
             script.main()
 
@@ -105,3 +106,42 @@ def test_coil_choice_has_800_rows():
     assert len(rows) == rows.nunique() == 800
     assert rows.between(0, 3999).all()
     assert rows.is_monotonic_increasing
+
+
+# ------------------------------------------------------------------------------------------- telecom contracts
+def contracts(customers=2000, seed=0):
+    """Customers of whom those with a monthly contract leave early, and say which service they have as the reason."""
+    rng = np.random.default_rng(seed)
+    monthly = rng.random(customers) < 0.5
+    months = np.minimum(1 + rng.exponential(np.where(monthly, 6, 60)), 70).astype(int)
+    left = (months < 40) & (rng.random(customers) < 0.8)
+    service = rng.choice(["DSL", "Cable"], customers)
+    frame = pd.DataFrame({name: rng.choice(["a", "b"], customers) for name in telco.CATEGORIES})
+    frame[list(telco.NUMBERS)] = rng.normal(size=(customers, len(telco.NUMBERS)))
+    frame["Contract"] = np.where(monthly, "Month-to-Month", "Two Year")
+    frame["Internet Type"] = service
+    frame["Tenure in Months"] = months
+    frame["Customer Status"] = np.where(left, "Churned", "Stayed")
+    frame["Churn Category"] = np.where(left, np.where(service == "DSL", "Price", "Competitor"), None)
+    return frame
+
+
+def test_telco_curves_fall_and_find_the_contract():
+    rows, time, left = telco.lives(contracts())
+    assert time.max() == telco.MONTHS
+    assert not left[time == telco.MONTHS].all()
+    found = telco.curves(rows, time, left, folds=2)
+    assert (np.diff(found[telco.OURS], axis=1) <= 0).all()
+    gained = float(telco.gain(found, time, left, telco.KAPLAN, replicates=20).split()[0])
+    assert gained > 0.02
+    (ours, cox, kaplan) = telco.judged(found, time, left, replicates=5)
+    assert ours[0] == telco.OURS
+    assert cox[0] == telco.COX
+    assert abs(float(kaplan[2].split()[0]) - 0.5) < 0.02  # one curve for all, but for the folds, ranks nobody
+
+
+def test_telco_reasons_are_found_where_they_are_told():
+    label, found = telco.reasons(contracts(), folds=2)
+    for probability in found.values():
+        assert np.allclose(probability.sum(axis=1), 1)
+        assert telco.macro_roc_auc(label, probability) > 0.9
