@@ -1,7 +1,9 @@
 """Loyalty: traits of a loyal customer, each shown by what he does; a score that is put together, not trained.
 
 A trait is missing where little was seen that could show it: breadth needs ten items, tolerance five failures that he
-met; how steady a rhythm is counts from three visits on.
+met, immunity twenty purchases; how steady a rhythm is counts from three visits on. Who is drawn to competitors
+compares, and comes to look more often than he buys; who takes the company's own discounts is not known to be drawn away
+by those of others (in a grocer's data it is the loyal who take them).
 """
 
 from __future__ import annotations
@@ -32,7 +34,7 @@ TRAITS = (
     Trait(
         "immunity",
         "is not drawn away by offers of others",
-        (Evidence("discount_share", -1), Evidence("coupon_items_90d", -1)),
+        (Evidence("looks_per_purchase", -1),),
     ),
     Trait(
         "tolerance",

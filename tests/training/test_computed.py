@@ -78,11 +78,15 @@ def test_it_cannot_be_trained(loyal: Dataset) -> None:
 
 
 def test_a_trait_is_missing_where_little_was_seen(tmp_path: Path) -> None:
-    """1 bought once; 2 bought twelve things in a rhythm; 3 met five failures and complained of one, 4 met two."""
-    days = {1: [5], 2: range(0, 72, 6), 3: [3, 9, 20], 4: [3, 9, 20]}
+    """1 bought once; 2 bought twelve things in a rhythm; 3 met five failures and complained of one, 4 met two.
+
+    5 and 6 bought on thirty days each; 5 came to look fifteen times besides, and 4 once.
+    """
+    days = {1: [5], 2: range(0, 72, 6), 3: [3, 9, 20], 4: [3, 9, 20], 5: range(30), 6: range(30)}
     begin = datetime(2024, 5, 1, 10)
     bought = [(who, begin + timedelta(days=day), 10 + day // 6 % 2) for who, all_of in days.items() for day in all_of]
     kinds = [(3, "failure")] * 5 + [(3, "complaint"), (4, "failure"), (4, "failure")]
+    kinds += [(5, "visit")] * 15 + [(4, "visit")]
     content = {
         "products": {"product_id": [10, 11], "category": ["tea", "soap"], "line": ["food", "home"]},
         "transactions": {
@@ -104,10 +108,13 @@ def test_a_trait_is_missing_where_little_was_seen(tmp_path: Path) -> None:
     rows = snapshots.features(snapshots.population([data.observed_until], with_target=False))
     card = Scorecard.fit(task.traits, snapshots.columns, rows)
     known = {name: [value is not None for value in values.to_pylist()] for name, values in card.outputs(rows).items()}
-    assert rows["customer_id"].to_pylist() == [1, 2, 3, 4]
+    assert rows["customer_id"].to_pylist() == [1, 2, 3, 4, 5, 6]
     assert np.argsort(card.outputs(rows)["trait_repeat_purchase"].to_numpy())[0] == 0
-    assert [value is None for value in rows["regularity"].to_pylist()] == [True, False, False, False]
-    assert known["trait_breadth"] == [False, True, False, False]
-    assert known["trait_tolerance"] == [False, False, True, False]
+    assert [value is None for value in rows["regularity"].to_pylist()] == [True, False, False, False, False, False]
+    assert known["trait_breadth"] == [False, True, False, False, True, True]
+    assert known["trait_tolerance"] == [False, False, True, False, False, False]
+    assert known["trait_immunity"] == [False, False, False, False, True, True]
+    assert rows["looks_per_purchase"].to_pylist()[4:] == [pytest.approx(0.5), 0.0]
+    assert np.diff(card.outputs(rows)["trait_immunity"].to_numpy(zero_copy_only=False)[4:]) > 0
     assert rows["complaints_per_failure"].to_pylist()[2] == pytest.approx(0.2)
     assert rows["spread_of_lines_life"].to_pylist()[1] == pytest.approx(2.0, abs=0.1)

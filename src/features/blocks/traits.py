@@ -1,7 +1,8 @@
 """What shows a trait of loyalty, and is not known before enough was seen of it.
 
-Over how many lines and categories somebody spreads his items says little of who bought a few of them, and how often he
-complains of failures little of who met one or two: below `FEWEST_ITEMS` and `FEWEST_FAILURES` these are missing.
+Over how many lines and categories somebody spreads his items says little of who bought a few of them, how often he
+complains of failures little of who met one or two, and how often he only comes to look little of who bought a few
+times: below `FEWEST_ITEMS`, `FEWEST_FAILURES` and `FEWEST_PURCHASES` these are missing.
 """
 
 from __future__ import annotations
@@ -22,11 +23,12 @@ from ...language.declarations import (
     Group,
     Measure,
     Visible,
+    Visits,
 )
 from ..aligned import aligned
 
 CUSTOMER = ("customer_id",)
-FEWEST_ITEMS, FEWEST_FAILURES = 10, 5
+FEWEST_ITEMS, FEWEST_FAILURES, FEWEST_PURCHASES = 10, 5, 20
 _KIND = Column("kind")
 Compute = Callable[[Visible, pa.Table], Sequence[npt.NDArray[np.float64]]]
 
@@ -56,6 +58,29 @@ def _complaint_share(visible: Visible, spine: pa.Table) -> list[npt.NDArray[np.f
     failures, complaints = (aligned(measured, name, spine) for name in ("failures", "complaints"))
     enough = failures >= FEWEST_FAILURES
     return [np.where(enough, complaints / np.where(enough, failures, 1.0), np.nan)]
+
+
+_LOOKS = _group("interactions", looks=Count(where=_KIND == "visit"))
+_PURCHASES = _group("transactions", purchases=Visits())
+
+
+def _looks(visible: Visible, spine: pa.Table) -> list[npt.NDArray[np.float64]]:
+    """Who never came to look, where others did, has none; where nobody did, such visits are not written down."""
+    if not visible.everywhere(_count_looks, _any):
+        return [np.full(spine.num_rows, np.nan)]
+    looks = np.nan_to_num(aligned(visible.measure(_LOOKS), "looks", spine))
+    purchases = aligned(visible.measure(_PURCHASES), "purchases", spine)
+    enough = purchases >= FEWEST_PURCHASES
+    return [np.where(enough, looks / np.where(enough, purchases, 1.0), np.nan)]
+
+
+def _count_looks(visible: Visible) -> pa.Table:
+    looks = int(np.nansum(visible.measure(_LOOKS)["looks"].to_numpy().astype(np.float64)))
+    return pa.table({"kind": ["visit"], "n": [looks]})
+
+
+def _any(counted: pa.Table) -> bool:
+    return bool((counted["n"].to_numpy() > 0).any())
 
 
 def _spread_feature(plural: str) -> Feature:
@@ -88,6 +113,23 @@ BLOCK = Block(
             ),
             (("interactions", ("kind",)),),
             _complaint_share,
+        ),
+        Fitted(
+            CUSTOMER,
+            (
+                Feature(
+                    "looks_per_purchase",
+                    None,
+                    definition=(
+                        f"visits without a purchase for each purchase so far, from {FEWEST_PURCHASES} purchases on"
+                    ),
+                    unit="",
+                    family="looking around",
+                    words="came to look without buying {value} times for each purchase; typically {typical}",
+                ),
+            ),
+            (("interactions", ("kind",)), ("transactions", ())),
+            _looks,
         ),
     ),
 )
