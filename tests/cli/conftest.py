@@ -1,44 +1,36 @@
 from __future__ import annotations
 
-import importlib.util
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).parents[1]
-
-
-def load(name: str):  # type: ignore[no-untyped-def]
-    spec = importlib.util.spec_from_file_location(name, ROOT / f"{name}.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
-
+from command_line import CommandLine
+from shop import write_shop
 
 Rapport = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="session")
-def rapport() -> Rapport:
+def rapport(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Rapport]:
     """Runs the command line in a process of its own, in a folder."""
-
-    def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "rapport.cli", *map(str, arguments)]
-        return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=560, check=False)
-
-    return run
+    commands = CommandLine(tmp_path_factory.mktemp("streams"))
+    yield commands
+    commands.close()
 
 
 @pytest.fixture(scope="session")
-def shop(tmp_path_factory: pytest.TempPathFactory, rapport: Rapport) -> tuple[Path, Path, str]:
-    """A second data set with names of its own, run from beginning to end: (its config, the home, what was printed)."""
-    folder = tmp_path_factory.mktemp("shop")
+def shop_config(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A second data set with names of its own; returns its config."""
+    return write_shop(tmp_path_factory.mktemp("shop"), customers=600, seed=0)
+
+
+@pytest.fixture(scope="session")
+def shop(shop_config: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, str]:
+    """The shop run from beginning to end, by a Python that starts anew: (its config, the home, what was printed)."""
     home = tmp_path_factory.mktemp("home")
-    config = load("shop").write_shop(folder, customers=600, seed=0)
-    done = rapport("run", config, "--trials", 1, "--json", cwd=home)
+    command = [sys.executable, "-m", "rapport.cli", "run", str(shop_config), "--trials", "1", "--json"]
+    done = subprocess.run(command, cwd=home, capture_output=True, text=True, timeout=560, check=False)
     assert done.returncode == 0, done.stderr
-    return config, home, done.stdout
+    return shop_config, home, done.stdout

@@ -14,13 +14,12 @@ Shop = tuple[Path, Path, str]
 
 
 @pytest.fixture
-def spoilt(shop: Shop, tmp_path: Path):
+def spoilt(shop_config: Path, tmp_path: Path):
     """Writes the shop's config with something changed; returns its path. The data stay where they are."""
 
     def write(change) -> Path:
-        source, _, _ = shop
-        raw = yaml.safe_load(source.read_text())
-        raw["sources"] = {name: str(source.parent / where) for name, where in raw["sources"].items()}
+        raw = yaml.safe_load(shop_config.read_text())
+        raw["sources"] = {name: str(shop_config.parent / where) for name, where in raw["sources"].items()}
         change(raw)
         path = tmp_path / "spoilt.yaml"
         path.write_text(yaml.safe_dump(raw))
