@@ -1,9 +1,10 @@
 """Reasons in words: each feature's template, filled with the values of a row.
 
-A template is plain text with fields: `{value}`, `{typical}` (the training median, or the most frequent category) and
-the name of any other feature of the row, as in "last visit {value} ago; usually comes every {gap_mean}". Its clauses
-are parted by "; ": one with a value that is not known is left out. `{gap_mean_90d:visits_90d>=4}` is known from 4
-visits on only: fewer say nothing of a habit. A clause "missing: ..." is written where the value itself is. What is
+A template is plain text with fields: `{value}`, `{typical}` (the training median, or the most frequent category), the
+name of any other feature of the row, as in "last visit {value} ago; usually comes every {gap_mean}", that feature's
+usual value (`{gap_mean.typical}`), and for a category `{share}`: how many of all training rows have it, too. Its
+clauses are parted by "; ": one with a value that is not known is left out. `{gap_mean_90d:visits_90d>=4}` is known from
+4 visits on only: fewer say nothing of a habit. A clause "missing: ..." is written where the value itself is. What is
 written is plain text: escaping belongs to the page.
 """
 
@@ -28,6 +29,7 @@ from .values import clean, format_numbers, format_texts
 LONGEST = 200  # characters of a reason
 _UNKNOWN, _MISSING = "not known", "missing: "
 _DEFAULT = "{definition}: {value}; typically {typical}"
+_TYPICAL = ".typical"  # behind the name of another feature
 _TIDY = (("every 1 day", "every day"), ("every less than a day", "more than once a day"))
 _NO_NOUNS = {"was", "is", "this", "has", "as", "its", "does"}
 Values = Callable[[str], pa.Array]  # the column of a feature, for the rows in question
@@ -63,6 +65,7 @@ class ReasonWriter:
         self.currency = currency
         self._by_name = {column.name: column for column in columns}
         self._missing = dict(missing or {})
+        self._shares = {column.name: self._shares_of(column, quantiles.get(column.name)) for column in columns}
         self._typical = {column.name: self._typical_value(column, quantiles.get(column.name)) for column in columns}
         self._clauses = {column.name: self._parse(column) for column in columns}
         self._without = {column.name: self._without_value(column) for column in columns}
@@ -137,7 +140,27 @@ class ReasonWriter:
     def _field(self, field: str, name: str, values: Values) -> Any:
         if field == "typical":
             return pa.scalar(self._typical[name], pa.string())
+        if field == "share":
+            return self._share(name, values(name))
+        if field.endswith(_TYPICAL):
+            return pa.scalar(self._typical[field.removesuffix(_TYPICAL)], pa.string())
         return self._format(self._by_name[field], values(field))
+
+    def _shares_of(self, column: FeatureColumn, profile: Profile | None) -> dict[str, float] | None:
+        """Share of all training rows, those where it is missing among them, of each category; None for a number."""
+        if not isinstance(profile, Mapping) or not any(profile.values()):
+            return None
+        known = (1 - self._missing.get(column.name, 0.0)) / sum(profile.values())
+        return {category: count * known for category, count in profile.items()}
+
+    def _share(self, name: str, categories: pa.Array) -> pa.Array:
+        """How many of all have each row's category, as a text; none of a number, nor where the category is missing."""
+        shares = self._shares[name]
+        if shares is None:
+            return pa.nulls(len(categories), pa.string())
+        place = pc.index_in(categories.cast(pa.string()), value_set=pa.array(list(shares), pa.string()))
+        texts = format_numbers(np.array([*shares.values(), 0.0]), "share", "")
+        return texts.take(pc.fill_null(place, len(shares)))  # training never saw it: 0 %
 
     def _format(self, column: FeatureColumn, values: pa.Array) -> pa.Array:
         if column.kind == "category":
@@ -157,7 +180,7 @@ class ReasonWriter:
 
     def _parse(self, column: FeatureColumn) -> list[list[_Piece]]:
         """The clauses of a feature's template less those that name a feature we lack; the default if none is left."""
-        known = {"value", "typical", *self._by_name}
+        known = {"value", "typical", "share", *self._by_name}
         kept = [clause for clause in column.words.split("; ") if clause and _fields(clause) <= known]
         kept = [clause for clause in kept if not clause.startswith(_MISSING)]
         if not kept:
@@ -193,7 +216,8 @@ def probability_without(
 
 
 def _fields(clause: str) -> set[str]:
-    return {field for _, field, _, _ in Formatter().parse(clause) if field is not None}
+    """What a template's fields speak of: features by their names, and what every feature has."""
+    return {field.removesuffix(_TYPICAL) for _, field, _, _ in Formatter().parse(clause) if field is not None}
 
 
 def _definition(column: FeatureColumn) -> str:

@@ -41,9 +41,10 @@ def assert_described(blocks: Sequence[Block]) -> None:
         assert _is_text(column.definition), f"{where}: the definition still holds a field: {column.definition}"
         assert re.fullmatch(r"[^{}_]+", column.family), f"{where}: the family '{column.family}' is not plain words"
         assert column.kind == "number" or not column.unit, f"{where}: a category has no unit"
-        fields = {field for _, field, _, _ in Formatter().parse(column.words) if field is not None}
+        parsed = [field for _, field, _, _ in Formatter().parse(column.words) if field is not None]
+        fields = {field.removesuffix(".typical") for field in parsed}
         assert fields & {"value", *names}, f"{where}: its words name no value: {column.words}"
-        unknown = sorted(fields - {"value", "typical", *names})
+        unknown = sorted(fields - {"value", "typical", "share", *names})
         assert not unknown, f"{where}: its words name {unknown[0]}, which is no feature"
 
 

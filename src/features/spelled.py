@@ -58,9 +58,14 @@ def _numbered(base: str) -> Iterator[str]:
 
 
 def of_attribute(feature: Feature, column: str, type_name: str) -> Feature:
-    """The feature of an attribute by its type: numbers and dates (as their age) are numbers, all else is a category."""
+    """The feature of an attribute by its type: numbers and dates (as their age) are numbers, all else is a category.
+
+    What is usual is said behind its words: of numbers the typical one, of a category how many have it.
+    """
     described = for_value(feature, column, "", None)
     if is_time(type_name):
-        definition, words = f"days since {column}, as stored", f"{described.words} ago"
+        definition, words = f"days since {column}, as stored", f"{described.words} ago; typically {{typical}} ago"
         return replace(described, kind="number", definition=definition, words=words, unit="days")
-    return replace(described, kind="number" if is_number(type_name) else "category")
+    if is_number(type_name):
+        return replace(described, kind="number", words=f"{described.words}; typically {{typical}}")
+    return replace(described, kind="category", words=f"{described.words}, as for {{share}} of all")

@@ -36,8 +36,17 @@ def test_words_of_a_feature(column: FeatureColumn) -> None:
             assert not re.search(r"\b1 (days|visits|times|items|weeks|months|campaigns|coupons|products)\b", text), (
                 where
             )
+            assert not re.search(r"times times|\ba [aeio]", text), where
             unknown = text.endswith(": not known") or text.startswith(("fewer than ", "no "))
             assert (value is None) == unknown, where
             if value is not None and "{value}" in column.words and column.unit in ("days", "share", "currency"):
                 mark = {"days": r"\bdays?\b|once a day|\byears\b", "share": " %", "currency": " EUR"}[column.unit]
                 assert re.search(mark, text), f"no unit: {where}"
+
+
+@pytest.mark.parametrize("column", COLUMNS, ids=lambda column: column.name)
+def test_words_say_what_is_usual(column: FeatureColumn) -> None:
+    """A value alone tells a reader nothing: each reason says what is usual, of all or of all who buy the same."""
+    row = {one.name: 6.2 if one.kind == "number" else "tea" for one in COLUMNS}
+    text = WRITER.write(column.name, row)
+    assert re.search(r"\btypically\b|half of all customers|as for [\d.]+ % of all|\ball pay\b", text), text

@@ -141,6 +141,37 @@ def test_the_spread_of_a_rhythm_is_told_from_four_visits_on() -> None:
     )
 
 
+def test_the_usual_value_of_another_feature_stands_behind_its_name() -> None:
+    words = "{visits} visits, typically {visits.typical}; usually every {no_such.typical}"
+    columns = (
+        FeatureColumn("fading", "rhythm", "rhythm", definition="fading visits", words=words),
+        FeatureColumn("visits", "spending", "visits", unit="count", words="{value} visits"),
+    )
+    writer = ReasonWriter(columns, {"visits": (7.0,) * len(LEVELS)})
+    assert writer.write("fading", {"fading": 0.1, "visits": 1}) == "1 visit, typically 7"
+    assert writer.write("fading", {"fading": 0.1, "visits": None}) == "fading visits: 0.1"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("50-74K", "income: 50-74K, as for 40 % of all"),
+        ("35-49K", "income: 35-49K, as for 10 % of all"),
+        ("never seen", "income: never seen, as for 0 % of all"),
+        (None, "income: not known, as for 50 % of all"),
+    ],
+)
+def test_a_category_says_how_many_have_it_too(value: str | None, text: str) -> None:
+    column = FeatureColumn("income", "profile", "income", "category", words="income: {value}, as for {share} of all")
+    writer = ReasonWriter((column,), {"income": {"50-74K": 80, "35-49K": 20}}, missing={"income": 0.5})
+    assert writer.write("income", {"income": value}) == text
+
+
+def test_a_share_is_nothing_that_a_number_has() -> None:
+    column = FeatureColumn("age", "profile", "age", unit="count", words="age {value}; as for {share} of all")
+    assert ReasonWriter((column,), {"age": (7.0,) * len(LEVELS)}).write("age", {"age": 30}) == "age 30"
+
+
 def test_money_without_a_currency_is_a_bare_number() -> None:
     assert format_numbers(np.array([12.5]), "currency", "").to_pylist() == ["12.50"]
 

@@ -91,7 +91,7 @@ def test_attributes_give_way_to_features_of_their_name() -> None:
         (table,) = found.attributes
         assert table.columns == (("age", "age"), ("visits_90d", "customers_visits_90d"), ("Visits", "customers_Visits"))
         described = next(column for column in found.columns if column.name == "customers_visits_90d")
-        assert described.words == "visits 90d: {value}"
+        assert described.words == "visits 90d: {value}, as for {share} of all"
 
 
 def test_values_that_look_alike_get_names_of_their_own() -> None:
@@ -165,7 +165,8 @@ def test_kinds_of_attributes(type_name: str, kind: str, unit: str) -> None:
     profile = Block("profile", (Group("customers", CUSTOMER, (EVERY,)),))
     (column,) = plan(profile, attributes={"customers": ("shoe_size",)}, tables=tables).columns
     assert (column.kind, column.unit) == (kind, unit)
-    assert column.words == ("shoe size: {value} ago" if unit else "shoe size: {value}")
+    usual = " ago; typically {typical} ago" if unit else "; typically {typical}"
+    assert column.words == f"shoe size: {{value}}{usual if kind == 'number' else ', as for {share} of all'}"
 
 
 # ------------------------------------------------------------------------------------------- what is left out

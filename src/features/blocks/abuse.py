@@ -37,7 +37,8 @@ BLOCK = Block(
                     definition=f"days since a bill last came to be {_OVERDUE}",
                     unit="days",
                     family="bills left unpaid",
-                    words="last left a bill unpaid for too long {value} ago; missing: no such bill so far",
+                    words="last left a bill unpaid for too long {value} ago; typically {typical} ago; "
+                    "missing: no such bill so far",
                 ),
             ),
         ),

@@ -106,7 +106,8 @@ BLOCK = Block(
             definition="products of the last 30 days over those of the last 90",
             unit="share",
             family="change in variety",
-            words="bought {products_30d} different products in the last 30 days and {products_90d} in the last 90",
+            words="bought {products_30d} different products in the last 30 days and {products_90d} in the last 90; "
+            "typically {products_30d.typical} and {products_90d.typical}",
         ),
         Feature(
             "share_of_tier_{value}",

@@ -150,7 +150,7 @@ BLOCK = Block(
             Attribute("campaign_kind"),
             definition="kind of campaign",
             family="the campaign itself",
-            words="campaign of kind {value}",
+            words="campaign of kind {value}, as for {share} of all",
             kind="category",
         ),
         Feature(
@@ -167,7 +167,7 @@ BLOCK = Block(
             definition="share of the campaigns of this kind that the customer answered",
             unit="share",
             family="campaigns of this kind",
-            words="answered {kind_answered} of {kind_contacts} campaigns of this kind",
+            words="answered {kind_answered} of {kind_contacts} campaigns of this kind; typically {typical}",
         ),
         Feature(
             "offered_share",

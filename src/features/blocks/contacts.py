@@ -85,7 +85,7 @@ BLOCK = Block(
                     definition="days since the last response",
                     unit="days",
                     family="earlier responses",
-                    words="last response {value} ago; missing: no response so far",
+                    words="last response {value} ago; typically {typical} ago; missing: no response so far",
                 ),
                 Feature(
                     "response_amount",
@@ -105,7 +105,7 @@ BLOCK = Block(
             definition="campaigns answered over contacts so far",
             unit="share",
             family="earlier responses",
-            words="answered {campaigns_answered} campaigns out of {contacts_life} contacts",
+            words="answered {campaigns_answered} campaigns out of {contacts_life} contacts; typically {typical}",
         ),
     ),
     fitted=(

@@ -62,9 +62,9 @@ def _features() -> tuple[Feature, ...]:
             Feature(
                 f"{kind}_since_last_visit",
                 None,
-                definition=f"1 where a {name} came after the last visit, else 0",
+                definition=f"1 where the last {name} came after the last visit, else 0",
                 family=family,
-                words=f"a {name} since the last visit: {{value}}; typically {{typical}}",
+                words=f"{name} since the last visit: {{value}} (1 is yes); typically {{typical}}",
             )
         )
     return tuple(made)

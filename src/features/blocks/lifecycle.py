@@ -31,7 +31,7 @@ def _stages(prefix: str) -> tuple[Feature, ...]:
             Latest(column="stage"),
             definition="stage that has been reached",
             family="stage",
-            words="is in the stage {value}",
+            words="is in the stage {value}, as for {share} of all",
             kind="category",
         ),
         Feature(
@@ -69,7 +69,7 @@ def _stage_overdue(prefix: str) -> Feature:
         unit="times",
         family="time in the stage",
         words=f"is in this stage for {{days_in_{prefix}stage}}; "
-        f"took {{{prefix}stage_gap}} from one stage to the next before",
+        f"took {{{prefix}stage_gap}} from one stage to the next before, typically {{{prefix}stage_gap.typical}}",
     )
 
 
@@ -111,7 +111,7 @@ BLOCK = Block(
                     Latest(column="plan", where=BEGUN),
                     definition="plan of the subscription that began last",
                     family="subscriptions",
-                    words="took the plan {value}",
+                    words="took the plan {value}, as for {share} of all",
                     kind="category",
                 ),
                 Feature(
@@ -145,14 +145,15 @@ BLOCK = Block(
                     definition="days since a subscription last ended",
                     unit="days",
                     family="changes of the subscription",
-                    words="the last subscription ended {value} ago; missing: no subscription ended so far",
+                    words="the last subscription ended {value} ago; typically {typical} ago; "
+                    "missing: no subscription ended so far",
                 ),
                 Feature(
                     "plan_end_reason",
                     Latest(column="end_reason", where=ENDED),
                     definition="reason given for the last end of a subscription",
                     family="changes of the subscription",
-                    words="ended the last subscription for the reason {value}",
+                    words="ended the last subscription for the reason {value}, as for {share} of all",
                     kind="category",
                 ),
                 Feature(
@@ -229,7 +230,7 @@ BLOCK = Block(
             definition="fee of the subscriptions that run over the mean fee so far",
             unit="times",
             family="fee of the subscription",
-            words="pays a fee of {fee_now}; paid {fee_mean} on average so far",
+            words="pays a fee of {fee_now}, typically {fee_now.typical}; paid {fee_mean} on average so far",
         ),
         Feature(
             "late_share",

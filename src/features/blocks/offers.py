@@ -35,7 +35,7 @@ BLOCK = Block(
                     definition="days since the customer last bought the category",
                     unit="days",
                     family="bought it before",
-                    words="last bought it {value} ago; missing: no purchase of it so far",
+                    words="last bought it {value} ago; typically {typical} ago; missing: no purchase of it so far",
                 ),
                 Feature(
                     "bought_{window}",
@@ -43,7 +43,7 @@ BLOCK = Block(
                     definition="visits in {period} with a purchase of the category",
                     unit="count",
                     family="bought it before",
-                    words="bought it on {value} visits in {period}",
+                    words="bought it on {value} visits in {period}; typically on {typical}",
                 ),
                 Feature(
                     "bought_fading",
@@ -51,7 +51,7 @@ BLOCK = Block(
                     definition="visits with a purchase of the category, each counting half as much every 90 days",
                     unit="count",
                     family="bought it before",
-                    words="bought it {value} times, the latest counting most",
+                    words="bought it {value} times, the latest counting most; typically {typical}",
                 ),
                 Feature(
                     "bought_spend",
@@ -59,7 +59,7 @@ BLOCK = Block(
                     definition="amount the customer spent on the category so far",
                     unit="currency",
                     family="bought it before",
-                    words="spent {value} on it so far",
+                    words="spent {value} on it so far; typically {typical}",
                 ),
                 Feature(
                     "bought_item_amount",
@@ -67,7 +67,7 @@ BLOCK = Block(
                     definition="mean amount of the customer's items of the category",
                     unit="currency",
                     family="what it costs",
-                    words="paid {value} for an item of it so far",
+                    words="paid {value} for an item of it so far; all pay {category_item_amount_90d}",
                 ),
                 Feature(
                     "bought_gap",
@@ -75,7 +75,7 @@ BLOCK = Block(
                     definition="mean days between the customer's purchases of the category",
                     unit="days",
                     family="bought it before",
-                    words="used to buy it every {value}",
+                    words="used to buy it every {value}; typically every {typical}",
                 ),
             ),
         ),
@@ -139,7 +139,7 @@ BLOCK = Block(
             definition="share of the customer's visits with a purchase of the category",
             unit="share",
             family="bought it before",
-            words="bought it in {bought_life} of {visits_of_any} visits",
+            words="bought it in {bought_life} of {visits_of_any} visits; typically in {typical} of them",
         ),
         Feature(
             "category_trend",
@@ -147,7 +147,8 @@ BLOCK = Block(
             definition="buyers of the category in the last 28 days over those of the last 90",
             unit="share",
             family="how popular it is",
-            words="{category_buyers_28d} customers bought it in the last 28 days, {category_buyers_90d} in the last 90",
+            words="{category_buyers_28d} customers bought it in the last 28 days, "
+            "{category_buyers_90d} in the last 90: {value}, typically {typical}",
         ),
         Feature(
             "category_trend_week",
@@ -155,7 +156,8 @@ BLOCK = Block(
             definition="buyers of the category in the last 7 days over those of the last 28",
             unit="share",
             family="how popular it is",
-            words="{category_buyers_7d} customers bought it in the last 7 days, {category_buyers_28d} in the last 28",
+            words="{category_buyers_7d} customers bought it in the last 7 days, "
+            "{category_buyers_28d} in the last 28: {value}, typically {typical}",
         ),
         Feature(
             "category_price_change",
@@ -163,7 +165,8 @@ BLOCK = Block(
             definition="mean amount of an item of the category in the last 28 days over that of the last 365",
             unit="times",
             family="what it costs",
-            words="costs {category_item_amount_28d} lately; {category_item_amount_365d} over the year",
+            words="costs {category_item_amount_28d} lately, {category_item_amount_365d} over the year: "
+            "{value} as much, typically {typical}",
         ),
         Feature(
             "price_against_usual",
@@ -171,7 +174,8 @@ BLOCK = Block(
             definition="mean amount of an item of the category over what the customer usually pays an item",
             unit="times",
             family="what it costs",
-            words="costs {category_item_amount_90d}; he usually pays {usual_item_amount} an item",
+            words="costs {category_item_amount_90d}; he usually pays {usual_item_amount} an item, "
+            "typically it is {usual_item_amount.typical}",
         ),
         Feature(
             "tier_against_others",
@@ -187,7 +191,8 @@ BLOCK = Block(
             definition="days since the category was bought over the customer's usual days between purchases of it",
             unit="times",
             family="bought it before",
-            words="last bought it {days_since_bought} ago; used to buy it every {bought_gap}",
+            words="last bought it {days_since_bought} ago; used to buy it every {bought_gap}, "
+            "typically every {bought_gap.typical}",
         ),
     ),
     fitted=(
@@ -199,7 +204,7 @@ BLOCK = Block(
                     None,
                     definition="1 where the category is a higher tier than all he bought in its line, 0 where not",
                     family="cross-sell or up-sell",
-                    words="a step up in a line he buys from: {value} (1 is yes)",
+                    words="a step up in a line he buys from: {value} (1 is yes); typically {typical}",
                 ),
             ),
             needs=(("transactions", ("category", "line", "tier")),),
@@ -222,7 +227,7 @@ BLOCK = Block(
                     definition="how much more often customers with a similar basket buy the category than all do",
                     unit="times",
                     family="goes with what he buys",
-                    words="customers with a similar basket buy it {value} as often as others",
+                    words="customers with a similar basket buy it {value} as often as others; typically {typical}",
                 ),
             ),
             needs=(("transactions", ("category",)),),

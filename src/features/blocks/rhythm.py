@@ -36,7 +36,8 @@ BLOCK = Block(
                     definition="days since the last visit",
                     unit="days",
                     family="time since the last visit",
-                    words="last visit {value} ago; usually comes every {gap_mean:visits_life>=4}",
+                    words="last visit {value} ago; usually comes every {gap_mean:visits_life>=4}; "
+                    "half of all customers came within {typical}",
                 ),
                 Feature(
                     "days_known",
@@ -62,7 +63,8 @@ BLOCK = Block(
                     unit="days",
                     family="usual rhythm",
                     words="{visits_90d} visits in {period}; came every {value:visits_90d>=4}; "
-                    "over the whole time every {gap_mean:visits_life>=4}",
+                    "over the whole time every {gap_mean:visits_life>=4}; "
+                    "half of all customers came every {typical} or less",
                 ),
                 Feature(
                     "gap_largest_{window}",
@@ -107,8 +109,9 @@ BLOCK = Block(
                         definition=f"visits so far, fading with age by a factor of e every {fade} days",
                         unit="count",
                         family="how often he comes",
-                        words="{visits_28d} visits in the last 28 days; {visits_90d} in the last 90; "
-                        "last visit {days_since_visit} ago",
+                        words="{visits_28d} visits in the last 28 days, typically {visits_28d.typical}; "
+                        "{visits_90d} in the last 90; last visit {days_since_visit} ago; "
+                        "usually comes every {gap_mean:visits_life>=4}",
                     )
                     for fade in (10, 30, 60)
                 ),
@@ -135,7 +138,7 @@ BLOCK = Block(
                     Commonest(column="weekday", last=(180,)),
                     definition="day of the week on which most items were bought in the last 180 days",
                     family="when he comes",
-                    words="buys most on a {value}",
+                    words="buys most on a {value}, as for {share} of all",
                     kind="category",
                 ),
                 Feature(
@@ -156,7 +159,8 @@ BLOCK = Block(
             definition="days since the last visit over the usual days between visits",
             unit="times",
             family="time since the last visit",
-            words="last visit {days_since_visit} ago; usually comes every {gap_mean:visits_life>=4}",
+            words="last visit {days_since_visit} ago; usually comes every {gap_mean:visits_life>=4}; "
+            "half of all customers came within {days_since_visit.typical}",
         ),
         Feature(
             "overdue_lately",
@@ -164,7 +168,8 @@ BLOCK = Block(
             definition="days since the last visit over the days between visits of the last 90 days",
             unit="times",
             family="time since the last visit",
-            words="last visit {days_since_visit} ago; lately came every {gap_mean_90d:visits_90d>=4}",
+            words="last visit {days_since_visit} ago; lately came every {gap_mean_90d:visits_90d>=4}; "
+            "half of all customers came within {days_since_visit.typical}",
         ),
         Feature(
             "pause_against_longest",
@@ -172,7 +177,8 @@ BLOCK = Block(
             definition="days since the last visit over the longest time between two visits so far",
             unit="times",
             family="time since the last visit",
-            words="last visit {days_since_visit} ago; the longest pause so far was {gap_largest_life}",
+            words="last visit {days_since_visit} ago; the longest pause so far was {gap_largest_life}; "
+            "half of all customers came within {days_since_visit.typical}",
         ),
         Feature(
             "irregularity",
@@ -181,7 +187,8 @@ BLOCK = Block(
             unit="times",
             family="regularity",
             words="{visits_life} visits so far; the days between visits vary by "
-            "{gap_spread_life:visits_life>=4} around {gap_mean}",
+            "{gap_spread_life:visits_life>=4} around {gap_mean}, "
+            "typically by {gap_spread_life.typical} around {gap_mean.typical}",
         ),
         Feature(
             "rhythm_change",
@@ -190,7 +197,8 @@ BLOCK = Block(
             unit="times",
             family="change in visits",
             words="{visits_90d} visits in the last 90 days; came every {gap_mean_90d:visits_90d>=4}; "
-            "over the whole time every {gap_mean:visits_life>=4}",
+            "over the whole time every {gap_mean:visits_life>=4}; "
+            "half of all customers came every {gap_mean_90d.typical} or less",
         ),
         Feature(
             "season_behind",
@@ -198,7 +206,8 @@ BLOCK = Block(
             definition="share of the last 365 days' visits outside of the 90 days that now lie ahead, a year ago",
             unit="share",
             family="season",
-            words="{visits_275d} of {visits_365d} visits of the last year fell outside the season that lies ahead",
+            words="{visits_275d} of {visits_365d} visits of the last year fell outside the season that lies ahead; "
+            "typically {typical}",
         ),
     ),
     fitted=(

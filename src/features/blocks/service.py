@@ -44,7 +44,7 @@ BLOCK = Block(
                     definition="days since the last complaint",
                     unit="days",
                     family="complaints",
-                    words="last complained {value} ago; missing: no complaint so far",
+                    words="last complained {value} ago; typically {typical} ago; missing: no complaint so far",
                 ),
                 Feature(
                     "failures_{window}",
@@ -60,7 +60,7 @@ BLOCK = Block(
                     definition="days since the last failure of product or service",
                     unit="days",
                     family="failures",
-                    words="last failure {value} ago; missing: no failure so far",
+                    words="last failure {value} ago; typically {typical} ago; missing: no failure so far",
                 ),
                 Feature(
                     "service_requests_{window}",
@@ -115,7 +115,8 @@ BLOCK = Block(
                     definition="days since the customer last answered a survey",
                     unit="days",
                     family="surveys",
-                    words="last answered a survey {value} ago; missing: no answer to a survey so far",
+                    words="last answered a survey {value} ago; typically {typical} ago; "
+                    "missing: no answer to a survey so far",
                 ),
                 Feature(
                     "referrals_{window}",
@@ -137,7 +138,7 @@ BLOCK = Block(
                     definition="1 where the customer came because another one referred him, else 0",
                     unit="count",
                     family="referrals",
-                    words="customers who referred him: {value}",
+                    words="customers who referred him: {value}; typically {typical}",
                 ),
             ),
         ),
@@ -211,7 +212,8 @@ BLOCK = Block(
                     definition="days since goods were last sent back",
                     unit="days",
                     family="returns",
-                    words="last sent goods back {value} ago; missing: no goods sent back so far",
+                    words="last sent goods back {value} ago; typically {typical} ago; "
+                    "missing: no goods sent back so far",
                 ),
             ),
         ),
@@ -231,7 +233,8 @@ BLOCK = Block(
             definition="complaints of the last 90 days over those of the last 365",
             unit="share",
             family="complaints",
-            words="{complaints_90d} complaints in the last 90 days; {complaints_365d} in the last 365",
+            words="{complaints_90d} complaints in the last 90 days, typically {complaints_90d.typical}; "
+            "{complaints_365d} in the last 365, typically {complaints_365d.typical}",
         ),
     ),
 )

@@ -128,7 +128,8 @@ BLOCK = Block(
             definition="share of the last 90 days' visits that fell in the last 28",
             unit="share",
             family="change in visits",
-            words="{value} of the visits of the last 90 days were in the last 28; steady would be a third",
+            words="{value} of the visits of the last 90 days were in the last 28; steady would be a third; "
+            "typically {typical}",
         ),
         Feature(
             "visits_trend_week",
@@ -136,7 +137,8 @@ BLOCK = Block(
             definition="share of the last 28 days' visits that fell in the last 7",
             unit="share",
             family="change in visits",
-            words="{value} of the visits of the last 28 days were in the last 7; steady would be a quarter",
+            words="{value} of the visits of the last 28 days were in the last 7; steady would be a quarter; "
+            "typically {typical}",
         ),
         Feature(
             "spend_trend",
@@ -144,7 +146,8 @@ BLOCK = Block(
             definition="share of the last 90 days' spending that fell in the last 30",
             unit="share",
             family="change in spending",
-            words="{value} of the spending of the last 90 days fell in the last 30; steady would be a third",
+            words="{value} of the spending of the last 90 days fell in the last 30; steady would be a third; "
+            "typically {typical}",
         ),
         Feature(
             "spend_trend_long",
@@ -152,7 +155,8 @@ BLOCK = Block(
             definition="share of the last 180 days' spending that fell in the last 30",
             unit="share",
             family="change in spending",
-            words="{value} of the spending of the last 180 days fell in the last 30; steady would be a sixth",
+            words="{value} of the spending of the last 180 days fell in the last 30; steady would be a sixth; "
+            "typically {typical}",
         ),
         Feature(
             "discount_share",
@@ -176,7 +180,8 @@ BLOCK = Block(
             definition="visits that fade within 10 days over those that fade within 60: a slope without edges",
             unit="times",
             family="change in visits",
-            words="{visits_14d} visits in the last 14 days; {visits_90d} in the last 90",
+            words="{visits_14d} visits in the last 14 days, typically {visits_14d.typical}; "
+            "{visits_90d} in the last 90, typically {visits_90d.typical}",
         ),
         Feature(
             "spend_trend_year",
@@ -184,7 +189,8 @@ BLOCK = Block(
             definition="share of the last 365 days' spending that fell in the last 90",
             unit="share",
             family="change in spending",
-            words="{value} of the spending of the last 365 days fell in the last 90; steady would be a quarter",
+            words="{value} of the spending of the last 365 days fell in the last 90; steady would be a quarter; "
+            "typically {typical}",
         ),
         Feature(
             "discount_affinity",

@@ -81,7 +81,7 @@ BLOCK = Block(
                     definition="days since something of this tier of the line was last bought",
                     unit="days",
                     family="bought it before",
-                    words="last bought something of this tier of the line {value} ago; "
+                    words="last bought something of this tier of the line {value} ago; typically {typical} ago; "
                     "missing: no purchase of this tier of the line so far",
                 ),
             ),
@@ -193,14 +193,14 @@ BLOCK = Block(
             definition="what an item of this tier costs over what he pays for one of the tier below",
             unit="times",
             family="what it costs",
-            words="an item of this tier costs {value} times what he pays for one of the tier below",
+            words="an item of this tier costs {value} what he pays for one of the tier below; typically {typical}",
         ),
         Feature(
             "line",
             Attribute("line"),
             definition="line of products",
             family="the line itself",
-            words="of the line {value}",
+            words="of the line {value}, as for {share} of all",
             kind="category",
         ),
         Feature(
@@ -208,7 +208,7 @@ BLOCK = Block(
             Attribute("tier"),
             definition="tier within the line",
             family="the line itself",
-            words="of the tier {value}",
+            words="of the tier {value}, as for {share} of all",
             kind="category",
         ),
     ),
