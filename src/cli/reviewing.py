@@ -13,7 +13,7 @@ from ..config import Config
 from ..explain.card import model_card
 from ..explain.review import Decision, Review
 from ..registry.tracking import artifact_text, reopen
-from ..registry.versions import load, resolve, tag_version, version_tags
+from ..registry.versions import load, resolve, role, tag_version, version_tags
 from ..training.record import CARD, REVIEW
 from .console import Console
 from .explaining import find_customer
@@ -45,7 +45,8 @@ def stored_review(config: Config, name: str, which: str) -> Review:
         at = f"{datetime.fromisoformat(tags['review.at']).astimezone(UTC):%Y-%m-%d %H:%M} UTC"
         decision = Decision(state, tags["review.by"], at, note, page)
         review = review.with_decision(decision)
-    return replace(review, provenance=replace(review.provenance, version=str(found.version)))
+    version = str(found.version)
+    return replace(review, provenance=replace(review.provenance, version=version, role=role(config, name, version)))
 
 
 def decide(config: Config, name: str, version: str, state: Literal["approved", "rejected"], by: str, note: str) -> Path:

@@ -43,14 +43,15 @@ def calibration_story(target: Target, probability: Floats, subject: Subject) -> 
 
 
 def quality_pictures(
-    target: Target, probability: Floats, rule: Floats | None = None, subject: Subject | None = None
+    target: Target, probability: Floats, rule: Floats | None = None, subject: Subject | None = None, rows: str = ""
 ) -> tuple[Picture, ...]:
     """Gains, calibration, precision-recall, ROC and the spread of the scores, for the rows of the test window.
 
-    `target` (n,) is 0 or 1, `probability` (n,) calibrated, `rule` (n,) any number that grows with the chance.
+    `target` (n,) is 0 or 1, `probability` (n,) calibrated, `rule` (n,) any number that grows with the chance; `rows` is
+    what the rows are, where an entity has many of them ("offers").
     """
     subject = subject or Subject()
-    many, found = subject.entities, picture_quality.gain_at(target, probability, 0.2)
+    many, found = rows or subject.entities, picture_quality.gain_at(target, probability, 0.2)
     beside = "" if rule is None else f", by the rule {percent(picture_quality.gain_at(target, rule, 0.2))}"
     bins, _ = calibration_story(target, probability, subject)
     inside = sum(b.low <= b.happened <= b.high for b in bins)
@@ -59,7 +60,7 @@ def quality_pictures(
         "gains": (
             picture_quality.gains(target, probability, rule, many),
             f"The top fifth holds {percent(found)} of all {subject.positives}{beside}",
-            f"Read: contact the share of {many} on the lower axis, reach the share of {subject.positives} on the left.",
+            f"Read: take the share of {many} on the lower axis, reach the share of {subject.positives} on the left.",
         ),
         "calibration": (
             picture_quality.calibration(target, probability, many),
@@ -75,7 +76,8 @@ def quality_pictures(
         "roc": (
             picture_quality.roc(target, probability, rule),
             "The further up and left, the better the order",
-            f"Read: to find the share on the left, accept flagging the share of {subject.negatives} on the lower axis.",
+            f"Read: to find the share on the left, accept that the share on the lower axis of all {subject.negatives} "
+            "is flagged, too.",
         ),
         "score_distribution": (
             picture_quality.score_distribution(target, probability, subject.positives, subject.negatives),

@@ -98,6 +98,7 @@ def environment() -> Environment:
         "clean": review_words.clean,
         "count": review_words.count,
         "percent": review_words.percent,
+        "plural": review_words.plural,
         "rank": review_words.rank,
         "share": review_words.observed,
         "image": _image,

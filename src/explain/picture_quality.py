@@ -107,7 +107,7 @@ def gains(target: Target, probability: Floats, rule: Floats | None = None, peopl
             axes.plot(*thin(rows / rows[-1], found / max(found[-1], 1.0)), label=name, **look)
         axes.axvline(0.2, color=NEUTRAL, linewidth=0.8)
         _unit_square(axes)
-        axes.set_xlabel(f"Share of {plain(people, 30)} contacted, highest score first")
+        axes.set_xlabel(f"Share of {plain(people, 30)} taken, highest score first")
         axes.set_ylabel("Share of all cases reached")
         title(fig, "Cumulative gains: whom do we reach?")
         legend(axes)

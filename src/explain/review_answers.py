@@ -122,8 +122,8 @@ def cohorts_in_words(cohorts: Sequence[Cohort]) -> str:
 
 FIGURES = {
     "flagged": "the share in the top fifth",
-    "found": "the share of {positives} that are found",
-    "false_alarms": "the share of {negatives} that are flagged in vain",
+    "found": "the share found of all {positives}",
+    "false_alarms": "the share flagged in vain of all {negatives}",
 }
 
 

@@ -173,6 +173,11 @@ def count(value: int) -> str:
     return f"{value:,}".replace(",", "\u202f")
 
 
+def plural(noun: str) -> str:
+    """More than one of it: campaigns, categories, days."""
+    return f"{noun[:-1]}ies" if noun[-1:] == "y" and noun[-2:-1] not in (*"aeiou", "") else f"{noun}s"
+
+
 def clean(text: object, limit: int = 300) -> str:
     """A text from data, fit for a page: control characters become blanks, long texts end with an ellipsis."""
     full = str(text)

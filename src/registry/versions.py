@@ -149,6 +149,14 @@ def version_tags(config: Config, task: str, which: str = "champion") -> dict[str
     return dict(find_version(connect(config), model_name(config, task), which).tags)
 
 
+def role(config: Config, task: str, version: str) -> str:
+    """What a version is at this moment, as a reviewer reads it: "champion, not reviewed yet"."""
+    held = aliases(config, task)
+    alias = next((alias for alias in get_args(Alias) if held.get(alias) == version), "in no use")
+    state = version_tags(config, task, version).get("review", "unreviewed")
+    return f"{alias}, {'not reviewed yet' if state == 'unreviewed' else state}"
+
+
 # ------------------------------------------------------------------------------------------- inside
 def _is_folder(which: str | Path) -> bool:
     """True for a path; a bare word that is an alias or a number never means a folder of that name."""

@@ -41,7 +41,7 @@ def _of_campaigns() -> Task:
             entities="customers",
             outcome="responded to the campaign",
             positives="customers who respond",
-            negatives="customers who do not",
+            negatives="customers who do not respond",
             purpose="To contact those who will respond, and to spare the others and the budget.",
         ),
     )
@@ -75,7 +75,7 @@ def _of_prospects(config: ConversionConfig) -> Task:
             entities="prospects",
             outcome="became a customer",
             positives="prospects who convert",
-            negatives="prospects who do not",
+            negatives="prospects who do not convert",
             purpose="To spend time and money on the prospects who will become customers.",
         ),
     )

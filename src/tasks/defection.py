@@ -50,7 +50,7 @@ def defection(config: DefectionConfig) -> Task:
             entities="silent customers",
             outcome="named a cause",
             positives="customers who named a cause",
-            negatives="customers who did not",
+            negatives="customers who named none",
             purpose="To mend what drives customers away, and to win back only those who can and should be won.",
         ),
     )

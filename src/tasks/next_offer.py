@@ -55,7 +55,7 @@ def next_offer(config: NextOfferConfig) -> Task:
             entities="customers",
             outcome="bought the category",
             positives="offers that are bought",
-            negatives="offers that are not",
+            negatives="offers that are not bought",
             purpose="To offer each customer what he is likely to want next and would not buy by himself.",
         ),
         ranks_within="category",

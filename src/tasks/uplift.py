@@ -50,7 +50,7 @@ def uplift(config: UpliftConfig) -> Task:
             entities="customers",
             outcome="bought because of the campaign",
             positives="customers who buy",
-            negatives="customers who do not",
+            negatives="customers who do not buy",
             purpose="To contact those whom it moves, and to spare those who buy anyhow or are put off.",
         ),
     )

@@ -51,7 +51,7 @@ def value(config: ValueConfig) -> Task:
             entities="customers",
             outcome="bought again",
             positives="customers who buy again",
-            negatives="customers who do not",
+            negatives="customers who do not buy again",
             purpose="To know what each customer will bring, and so what may be spent to keep him.",
         ),
     )

@@ -18,6 +18,7 @@ from ..explain.review_answers import GRADES
 from ..explain.review_words import interval, metric_named_in_words, number
 from ..explain.trees import TablesDoNotApply
 from ..models.scoring_model import ScoringModel
+from ..registry.versions import role
 from ..tasks.base import Task
 from .alarms import Alarm
 from .associations import SHOWN as SHOWN_PAIRS
@@ -79,7 +80,9 @@ def tell(trained: Trained) -> Review:
         calibration=bins,
         calibration_words=calibration_words,
         worth_words=worth_in_words(task, judgement),
-        pictures=illustrations.quality_pictures(target, probability, rule, subject),
+        pictures=illustrations.quality_pictures(
+            target, probability, rule, subject, rows="offers" if task.keys[1:] and not task.is_planned else ""
+        ),
         drivers=drivers,
         driver_pictures=(
             *illustrations.driver_pictures(columns, contributions, values, _categories(fitted.model)),
@@ -116,7 +119,7 @@ def tell(trained: Trained) -> Review:
             run_id=trained.run_id,
             data_fingerprint=material.data.fingerprint,
             observed_until=_local(trained, material.data.observed_until),
-            role="champion, not reviewed yet" if trained.is_champion else "challenger",
+            role=role(config, task.name, str(trained.registered.version)),
         ),
     )
 

@@ -47,6 +47,18 @@ def test_the_first_version_is_champion_unreviewed_and_later_ones_challenge(
     assert versions.aliases(config, "next_offer") == {}
 
 
+def test_the_role_of_a_version_follows_alias_and_decision(config: Config, two: list[versions.Resolved]) -> None:
+    assert [versions.role(config, "churn", found.version or "") for found in two] == [
+        "champion, not reviewed yet",
+        "challenger, not reviewed yet",
+    ]
+    versions.tag_version(config, "churn", "2", {"review": "approved"})
+    versions.set_alias(config, "churn", "champion", "2")
+    versions.tag_version(config, "churn", "1", {"review": "rejected"})
+    assert versions.role(config, "churn", "2") == "champion, approved"
+    assert versions.role(config, "churn", "1") == "in no use, rejected"
+
+
 def test_a_model_is_found_by_every_name_it_has(config: Config, two: list[versions.Resolved], tmp_path: Path) -> None:
     first, second = two
     name = first.name
