@@ -13,7 +13,7 @@ from ..explain.review import Review
 from ..registry.tracking import reopen, run_facts
 from .experiment import Trained
 from .fairness import spreads
-from .figures import figures
+from .figures import shap_figures
 from .story import tell
 
 REVIEW, CARD, TEST_SCORES = "review.json", "model_card.md", "test_scores.parquet"
@@ -27,7 +27,9 @@ def record(trained: Trained) -> Review:
     facts = run_facts(trained.material.data.config, trained.run_id)
     origin = {"commit": facts.revision, "trained_at": f"{facts.started_at:%Y-%m-%d %H:%M} UTC"}
     review = replace(review, provenance=replace(review.provenance, **origin))
-    for file, figure in figures(trained).items():
+    for picture in (*review.pictures, *review.stability, *review.driver_pictures):
+        run.log_text(picture.svg, f"plots/{picture.name}.svg")
+    for file, figure in shap_figures(trained).items():
         run.log_figure(figure, file)
     run.log_text(review.to_json(), REVIEW)
     run.log_text(model_card(review), CARD)

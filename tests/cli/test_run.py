@@ -12,6 +12,10 @@ import pyarrow.parquet as pq
 import pytest
 from shop import GROUP
 
+from rapport.cli.reviewing import stored_review
+from rapport.config import load_config
+from rapport.registry.store import connect
+
 Shop = tuple[Path, Path, str]
 
 
@@ -132,9 +136,25 @@ def test_explain_and_decision(shop: Shop, rapport) -> None:
     page = (home / "reports/shop/churn.html").read_text()
     assert "R. Viewer" in page
     assert "<b>fits</b>" not in page
+    assert "champion, approved" in page
     kept = home / f"reports/shop/decided/churn_v{version}_approved.html"
     assert read_before == kept.read_bytes(), "the page that was read is the one that is kept"
     assert hashlib.sha256(read_before).hexdigest() in page
+
+
+def test_the_pictures_of_the_page_lie_in_mlflow(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    path, home, _ = shop
+    monkeypatch.chdir(home)
+    config = load_config(path)
+    of_churn = summary_of(shop)["tasks"]["churn"]
+    client = connect(config)
+    names = {file.path for file in client.list_artifacts(of_churn["run_id"])}
+    shap = {f"shap_{name}_plot.png" for name in ("beeswarm", "summary", "feature_importance")}  # as `mlflow.evaluate`
+    assert {*shap, "model_card.md", "review.json"} <= names
+    plots = {Path(file.path).stem for file in client.list_artifacts(of_churn["run_id"], "plots")}
+    review = stored_review(config, "churn", of_churn["model_version"])
+    shown = {picture.name for picture in (*review.pictures, *review.stability, *review.driver_pictures)}
+    assert {"gains", "calibration", "precision_recall", "roc", "beeswarm", "reason_bars"} <= shown <= plots
 
 
 def test_what_if(shop: Shop, rapport, tmp_path: Path) -> None:
