@@ -218,7 +218,10 @@ def driver_pictures(
         shown = _texts(value, categories[column.name]) if column.name in categories else value
         figure = picture_drivers.dependence(shown, matrix[:, i], names[i], column.unit)
         words = _direction(column, value, matrix[:, i]) or f"{names[i]}: the effect differs by value."
-        note = "Read: one dot is one row, the line is the mean; below is how common each value is."
+        dots = "one dot is one row, the line is the mean"
+        if column.name in categories:
+            dots = "each dot is the middle effect of those with that value, its bar holds nine of ten of them"
+        note = f"Read: {dots}; below is how common each value is."
         pictures.append(Picture(f"dependence_{column.name}", to_svg(figure), words, f"{words} {note}", note))
     return tuple(pictures)
 

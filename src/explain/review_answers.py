@@ -17,6 +17,12 @@ GRADES = {
 }
 
 
+NOT_IN_USE = {  # by the beginning of a version's role
+    "challenger": "It is the challenger: the champion goes on scoring until `rapport promote` lets it take over.",
+    "in no use": "Another version is in use.",
+}
+
+
 def cohort_state(cohort: Cohort) -> Literal["worse", "maybe worse", "unclear", "better", "too few"]:
     """Whether the model beats the rule for a cohort, as far as the 95 % interval of the gain tells."""
     if cohort.gain is None or cohort.gain_low is None or cohort.gain_high is None:
@@ -48,6 +54,7 @@ def verdict(review: Review) -> Verdict:
     if failed:
         doubts.append(f"{_counted(len(failed), 'check')} failed: see the decision.")
     ends = [review.next_scoring] if review.next_scoring else []
+    ends += [sentence for role, sentence in NOT_IN_USE.items() if review.provenance.role.startswith(role)]
     decision = review.decision
     if decision is not None and decision.state == "rejected":
         return Verdict("no", "No: rejected", (f"{decision.by} rejected this version on {decision.at}.", *_note(review)))
@@ -178,7 +185,7 @@ def like_this(review: Review, score: Score) -> str:
     elif near == review.calibration[0] and score.probability < near.promised:
         which = "the lowest scores"
     return (
-        f"In the test, of the tenth with {which} ({percent(near.promised)} on average), {percent(near.happened)} "
+        f"In the test, of the tenth with {which} ({percent(near.promised)} on average), {observed(near.happened)} "
         f"{clean(review.subject.outcome, 80)}."
     )
 

@@ -57,6 +57,7 @@ from .measures import (
     Sum,
     TopShare,
     Visits,
+    half_life,
 )
 from .predicates import Column, Conjunction, Operator, Predicate, Value
 from .targets import Over, Pairs, Planned, Population, Requirement, Seen, Together, Universe, Worth
@@ -118,4 +119,5 @@ __all__ = [
     "Visible",
     "Visits",
     "Worth",
+    "half_life",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -166,6 +167,11 @@ class FadingVisits(Measure):
     """Number of visits, each weighted by exp(-age / fade) with its age in days: recent visits count most."""
 
     fade: int
+
+
+def half_life(fade: int) -> int:
+    """The days in which what fades by exp(-age / fade) comes down to half, rounded: what readers are told of it."""
+    return round(fade * math.log(2))
 
 
 @dataclass(frozen=True, eq=False)

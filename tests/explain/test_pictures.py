@@ -194,3 +194,6 @@ def test_drivers_sum_the_features_of_a_family_before_they_are_sized():
     assert shares[0].words == "Gap: higher values raise the score."
     found = illustrations.driver_pictures(columns, contributions, values, {"gap": ["a", "b"]})
     assert [p.name for p in found][:2] == ["reason_bars", "beeswarm"]
+    read = {p.name: p.words for p in found}
+    assert "the line is the mean" in read["dependence_spend_30d"]
+    assert "nine of ten" in read["dependence_gap"]

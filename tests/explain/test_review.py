@@ -22,6 +22,7 @@ from rapport.explain.review import (
     Decision,
     Measure,
     Picture,
+    Provenance,
     Reason,
     Review,
     Score,
@@ -226,6 +227,14 @@ def test_write_leaves_the_old_page_when_it_fails(fake_review, tmp_path):
         ({"checklist": (Check("a", False), Check("b", False))}, "wait", "2 checks failed"),
         ({"decision": Decision("approved", "Ann", "3 May", "fine")}, "yes", "Note: fine"),
         ({"decision": Decision("approved", "Ann", "3 May"), "alarms": ("x",)}, "yes", "Mind: 1 alarm"),
+        (
+            {
+                "decision": Decision("approved", "Ann", "3 May"),
+                "provenance": Provenance(role="challenger, approved"),
+            },
+            "yes",
+            "the champion goes on scoring",
+        ),
         ({"decision": Decision("rejected", "Ann", "3 May"), "grade": "A"}, "no", "Ann rejected"),
     ],
 )
@@ -309,6 +318,8 @@ def test_words_under_a_score(fake_review):
     assert "the highest scores (60\u00a0% on average), 58\u00a0% bought nothing" in review_answers.like_this(
         review, score
     )
+    none = replace(review, calibration=(CalibrationBin(10, 0.6, 0, 0.3, 0.8),))
+    assert "on average), 0\u00a0% bought nothing" in review_answers.like_this(none, score)
 
 
 @pytest.mark.parametrize(

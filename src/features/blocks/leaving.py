@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ...language.declarations import Block, Column, DaysSinceLast, Feature, Fitted, Group, Visible
+from ...language.declarations import Block, Column, DaysSinceLast, Feature, Fitted, Group, Visible, half_life
 from ..aligned import aligned
 
 CUSTOMER = ("customer_id",)
@@ -50,8 +50,8 @@ def _features() -> tuple[Feature, ...]:
             Feature(
                 f"{kind}_at_last_visit_{fade}d",
                 None,
-                definition=f"how close the last {name} lay to the last visit: 1 at it or since, fading by a factor of "
-                f"e every {fade} days, 0 for never",
+                definition=f"how close the last {name} lay to the last visit: 1 at it or since, half as close for "
+                f"every {half_life(fade)} days between, 0 for never",
                 family=family,
                 words=f"the last {name} before the last visit: closeness {{value}} (1: at it, 0: never or long ago); "
                 "typically {typical}",

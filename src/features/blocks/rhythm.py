@@ -20,6 +20,7 @@ from ...language.declarations import (
     GapSpread,
     Group,
     Ratio,
+    half_life,
 )
 from .alive import AHEAD, still_a_customer
 
@@ -106,7 +107,7 @@ BLOCK = Block(
                     Feature(
                         f"fading_visits_{fade}d",
                         FadingVisits(fade=fade),
-                        definition=f"visits so far, fading with age by a factor of e every {fade} days",
+                        definition=f"visits so far, each counting half as much every {half_life(fade)} days",
                         unit="count",
                         family="how often he comes",
                         words="{visits_28d} visits in the last 28 days, typically {visits_28d.typical}; "
