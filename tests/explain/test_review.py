@@ -100,6 +100,8 @@ def test_the_page_says_what_a_reviewer_asks(fake_review):
         "5f0c2a9be1d34c7b",
         "rapport approve configs/complete_journey.yaml churn 3 --by",
         "rapport reject configs/complete_journey.yaml churn 3 --by",
+        "rapport explain configs/complete_journey.yaml churn --id ID --set FEATURE=VALUE",
+        "“typically” speaks of all",
     ):
         assert expected in text, expected
     for customer in fake_review.customers:
@@ -191,6 +193,21 @@ def test_pictures_beyond_the_limit_are_refused(fake_review):
     picture = Picture("huge", f"<svg>{'x' * 4_000_000}</svg>", "headline", "alt")
     with pytest.raises(ValueError, match="5 MB"):
         render(replace(fake_review, pictures=(picture,)))
+
+
+@pytest.mark.parametrize(
+    ("noun", "several"), [("category", "categories"), ("day", "days"), ("campaign", "campaigns"), ("y", "ys")]
+)
+def test_plural(noun, several):
+    assert review_words.plural(noun) == several
+
+
+def test_several_scores_are_counted_and_a_single_one_says_of_what_it_is(fake_review):
+    score = fake_review.customers[0].scores[0]
+    both = (replace(score, label="SOUP"), replace(score, label="TEA"))
+    review = replace(fake_review, scored_per="category", customers=())
+    assert "2 categories, first SOUP" in words(render(review.with_customers([Customer("9", both)])))
+    assert "Category SOUP" in words(render(review.with_customers([Customer("9", both[:1])])))
 
 
 def test_an_asked_for_customer_comes_first_and_replaces_his_sample(fake_review):

@@ -241,7 +241,7 @@ BLOCK = Block(
                     None,
                     definition="how much customers with similar purchases buy it (singular value decomposition)",
                     family="goes with what he buys",
-                    words="customers who buy as he does buy it with a strength of {value}; typically {typical}",
+                    words="how strongly customers who buy as he does go for it: {value}; typically {typical}",
                 ),
             ),
             needs=(("transactions", ("category",)),),
