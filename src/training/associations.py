@@ -23,6 +23,7 @@ from .material import Floats
 
 FALSE_SHARE = 0.05  # of pairs said to go together that do not
 SHOWN = 30
+FEWEST_BOTH = 20  # customers of a pair that is shown: the highest lifts are those of one customer with two rarities
 
 
 @dataclass(frozen=True)
@@ -55,12 +56,17 @@ class Associations:
             return f"Nobody bought anything in the last {self.days} days."
         return (
             f"{len(self.pairs):,} of {self.tested:,} pairs go together beyond chance (Fisher's exact test, at most "
-            f"{FALSE_SHARE:.0%} of them false) in the baskets of {self.customers:,} customers over {self.days} days."
+            f"{FALSE_SHARE:.0%} of them false) in the baskets of {self.customers:,} customers over {self.days} days. "
+            f"The strongest that at least {FEWEST_BOTH} customers have are shown."
         )
+
+    def strongest(self, most: int = SHOWN) -> tuple[Pair, ...]:
+        """The pairs of the highest lift among those that enough customers have."""
+        return tuple(pair for pair in self.pairs if pair.customers >= FEWEST_BOTH)[:most]
 
     def as_dict(self, most: int = SHOWN) -> dict[str, Any]:
         """Plain values, with the strongest pairs."""
-        pairs = [asdict(pair) for pair in self.pairs[:most]]
+        pairs = [asdict(pair) for pair in self.strongest(most)]
         return {"words": self.words, "tested": self.tested, "found": len(self.pairs), "pairs": pairs}
 
 

@@ -21,7 +21,6 @@ from ..models.scoring_model import ScoringModel
 from ..registry.versions import role
 from ..tasks.base import Task
 from .alarms import Alarm
-from .associations import SHOWN as SHOWN_PAIRS
 from .attributes import grouped
 from .cohort_reasons import reason_cohorts
 from .cohorts import cohorts_of
@@ -102,7 +101,7 @@ def tell(trained: Trained) -> Review:
         stability=stability,
         together=tuple(
             Together(pair.category, pair.other, pair.customers, pair.lift, pair.low, pair.high)
-            for pair in (trained.together.pairs[:SHOWN_PAIRS] if trained.together is not None else ())
+            for pair in (trained.together.strongest() if trained.together is not None else ())
         ),
         together_words="" if trained.together is None else trained.together.words,
         alarms=tuple(alarm.message for alarm in trained.alarms if alarm.stops),

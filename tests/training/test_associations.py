@@ -42,6 +42,15 @@ def test_chance_finds_next_to_nothing_and_a_true_pair_stands_first() -> None:
     assert best.q_value > best.p_value
 
 
+def test_a_pair_of_few_customers_is_found_and_not_shown() -> None:
+    """One customer with two things that nobody else has is the strongest pair that there can be, and says nothing."""
+    baskets = (np.arange(2000)[:, None] < [1, 1, 400, 400]).astype(int)
+    found = associations(counted(baskets, ["odd", "rare", "tea", "jam"]))
+    assert {pair.customers for pair in found.pairs} == {1, 400}
+    assert [(pair.category, pair.other) for pair in found.strongest()] == [("jam", "tea")]
+    assert [pair["customers"] for pair in found.as_dict()["pairs"]] == [400]
+
+
 def test_the_interval_holds_the_true_lift_as_often_as_it_says() -> None:
     rng = np.random.default_rng(0)
     held = 0
