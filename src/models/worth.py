@@ -34,6 +34,7 @@ TREES, FEATURES, SCALE = "model.txt", "features.json", "worth.json"
 COVERED = 0.8
 """The share of rows that an interval holds."""
 _BINS, _FEWEST = 40, 50  # bins of the interval at the most, and rows of each at the least
+_LEAST = 1e-6  # of money: what rounding leaves of nothing between two knots
 _TINY = 1e-9
 
 
@@ -103,6 +104,7 @@ class AmountScale:
         """Expected worth with its interval of rows with p m (n,)."""
         expected = np.exp(self.slope * np.log(np.maximum(product, _TINY)) + self.intercept)
         low, high, nothing = (np.interp(expected, self.at, knots) for knots in (self.low, self.high, self.nothing))
+        high = np.where(high < _LEAST, 0.0, high)
         beyond = np.maximum(expected / self.at[-1], 1.0)  # past the last knot the interval grows with the expectation
         return Foretold(expected, low * beyond, high * beyond, nothing)
 
