@@ -8,9 +8,9 @@ training and the one cutoff of a nightly job. An Arrow snapshot has the task's k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -19,80 +19,45 @@ import pyarrow.compute as pc
 from sqlglot import exp
 
 from ..data.dataset import Dataset
-from ..data.engine import DuckDBEngine, Engine
+from ..data.engine import DuckDBEngine
 from ..errors import ConfigError
-from ..language.compile import compile_group, compile_together
+from ..language.compile import compile_group
 from ..language.declarations import (
     MANY_VALUES,
     Attribute,
     Block,
-    DaysBetween,
     Distinct,
     Encoding,
     Feature,
     FeatureColumn,
     Group,
-    Made,
     Measure,
     Planned,
-    Ratio,
     Requirement,
     Seen,
     Together,
     Visible,
 )
-from ..language.expressions import days, equal, missing_share, ratio
 from ..language.formulation import Formulation, PlannedPart, plan_group
-from ..language.guards import refuse_foresight
 from ..language.moments import SPINE, Moment, PerRow, Shared, shift, with_edges
 from ..language.narrow import compile_bounds, sums_by_source, that_fit
 from ..language.parts import Part, outputs
 from ..language.population import compile_first_seen, compile_plans, compile_spine, compile_universe
 from ..language.sight import (
-    Columns,
-    attribute_in_sight,
-    attributes_in_sight,
-    compile_attribute,
     edges_needed,
     source_of,
-    valid_in_sight,
 )
 from ..tasks.base import Task
 from .blocks import BLOCKS
 from .cache import SnapshotCache
 from .groups import Groups, in_groups
+from .joins import derive, join_attributes, join_part
 from .own import own_blocks
-from .plan import AttributeTable, FeaturePlan, Learned, encodings_in_use, plan_features, values_to_learn
+from .plan import FeaturePlan, Learned, encodings_in_use, plan_features, values_to_learn
+from .visible import VisibleNow
 
 DAY = timedelta(days=1)
 _TIME = pa.timestamp("us")
-
-
-@dataclass(frozen=True)
-class VisibleNow:
-    """What a fitted feature sees at one cutoff; what it measures more than once is measured once."""
-
-    cutoff: datetime
-    moment: Shared
-    engine: Engine
-    tables: Columns
-    measured: dict[Group, pa.Table] = field(default_factory=dict, compare=False)
-
-    def measure(self, group: Group) -> pa.Table:
-        """The group's measures, sorted by key; ConfigError for one that would look ahead."""
-        refuse_foresight(group, "of a fitted feature")
-        if group not in self.measured:
-            rows = self.engine.arrow(compile_together(group, self.moment, self.tables))
-            self.measured[group] = rows.sort_by([(key, "ascending") for key in group.key])
-        return self.measured[group]
-
-    def attribute(self, table: str, key: tuple[str, ...], column: str) -> pa.Table:
-        """The attribute as of the cutoff, for whoever is described then."""
-        return self.engine.arrow(compile_attribute(table, key, column, self.moment, self.tables[table]))
-
-    def everywhere(self, count: Callable[[Visible], pa.Table], fit: Callable[[pa.Table], Made]) -> Made:
-        """Everybody is at hand, and asked for once."""
-        return fit(count(self))
 
 
 class Snapshots:
@@ -306,11 +271,11 @@ class Snapshots:
             for part in compile_group(group, self._moment_for(group, moment), self.tables)
         ]
         for index, part in enumerate(parts):
-            query = _join_part(query, part, f"p{index}")
+            query = join_part(query, part, f"p{index}")
         for index, table in enumerate(self.plan.attributes):
-            query = _join_attributes(query, table, f"a{index}", self.tables[table.table])
+            query = join_attributes(query, table, f"a{index}", self.tables[table.table])
         computed = [feature for feature in self.plan.derived if feature.what != Attribute(feature.name)]
-        derived = [exp.alias_(_derive(feature), feature.name, quoted=True) for feature in computed]
+        derived = [exp.alias_(derive(feature), feature.name, quoted=True) for feature in computed]
         if derived:
             query = exp.select("j.*", *derived).from_(query.subquery("j", copy=False))
         return query
@@ -379,37 +344,3 @@ def _chosen(task: Task, blocks: Sequence[str | Block] | None, own: Sequence[Bloc
         raise ConfigError(f"{task.name}: there is no feature block '{unknown}'; there are {', '.join(known)}")
     named = [known[block] if isinstance(block, str) else block for block in blocks]
     return tuple(dict.fromkeys([*named, *own])) if named else ()
-
-
-def _join_part(query: exp.Select, part: Part, alias: str) -> exp.Select:
-    on = exp.and_(*(equal(exp.column(key, alias), exp.column(key, "s")) for key in part.key))
-    query = query.join(part.query.subquery(alias, copy=False), on=on, join_type="left", copy=False)
-    return query.select(*(output.of(alias) for output in part.columns), copy=False)  # copying took seconds
-
-
-def _join_attributes(query: exp.Select, attributes: AttributeTable, alias: str, types: Mapping[str, str]) -> exp.Select:
-    source: exp.Expression = exp.to_table(attributes.table)
-    keys = attributes.key
-    if "valid_from" in types:
-        source, keys = valid_in_sight(attributes.table, attributes.key, types), (*keys, "cutoff")
-    same = [equal(exp.column(key, alias), exp.column(key, "s")) for key in keys]
-    on = exp.and_(*same, *attributes_in_sight(attributes.table, alias, types))
-    query = query.join(source.as_(alias), on=on, join_type="left", copy=False)
-    values = [attribute_in_sight(exp.column(c, alias, quoted=True), types[c]) for c, _ in attributes.columns]
-    for value, (_, name) in zip(values, attributes.columns, strict=True):
-        query = query.select(exp.alias_(value, name, quoted=True), copy=False)
-    if attributes.missing:  # of what is in sight: that there will be a date is not known before it
-        share = missing_share([value.copy() for value in values])
-        query = query.select(exp.alias_(share, attributes.missing, quoted=True), copy=False)
-    return query
-
-
-def _derive(feature: Feature) -> exp.Expression:
-    match feature.what:
-        case Ratio(numerator, denominator):
-            return ratio(exp.column(numerator, quoted=True), exp.column(denominator, quoted=True))
-        case DaysBetween(start, end):
-            return days(exp.column(start), exp.column(end))
-        case Attribute(column):
-            return exp.column(column)
-    raise TypeError(f"{feature.name} is not derived from other columns")

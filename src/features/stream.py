@@ -28,7 +28,8 @@ from ..language.population import compile_seen
 from ..language.sight import compile_attribute
 from ..tasks.base import Task
 from .plan import Learned
-from .snapshot import Snapshots, VisibleNow
+from .snapshot import Snapshots
+from .visible import VisibleNow
 
 ROWS = 200_000  # of a piece, about
 ROW = "__row"

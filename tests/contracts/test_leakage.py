@@ -19,6 +19,7 @@ import pytest
 from sqlglot import exp
 
 import rapport.data.engine
+import rapport.features.joins
 import rapport.features.plan
 import rapport.features.snapshot
 import rapport.language.population
@@ -33,7 +34,8 @@ from rapport.features.battery import (
 )
 from rapport.features.battery_data import CUSTOMERS, made_up_company
 from rapport.features.blocks import BLOCKS
-from rapport.features.snapshot import Snapshots, VisibleNow
+from rapport.features.snapshot import Snapshots
+from rapport.features.visible import VisibleNow
 from rapport.language.declarations import (
     Block,
     Count,
@@ -234,13 +236,13 @@ def test_values_learned_from_the_future_are_caught(monkeypatch: pytest.MonkeyPat
 
 
 def test_attributes_of_those_who_were_not_there_yet_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rapport.features.snapshot, "attributes_in_sight", lambda table, alias, columns: [])
+    monkeypatch.setattr(rapport.features.joins, "attributes_in_sight", lambda table, alias, columns: [])
     is_caught(CHURN, [BLOCKS["profile"]], "region")
 
 
 def test_attributes_of_a_later_time_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
     """What was not valid yet, or known only later: the newest row of each customer instead of that of the cutoff."""
-    honest = rapport.features.snapshot.valid_in_sight
+    honest = rapport.features.joins.valid_in_sight
 
     def newest(*arguments: Any) -> exp.Expression:
         query = honest(*arguments)
@@ -248,7 +250,7 @@ def test_attributes_of_a_later_time_are_caught(monkeypatch: pytest.MonkeyPatch) 
             condition.replace(exp.true())
         return query
 
-    monkeypatch.setattr(rapport.features.snapshot, "valid_in_sight", newest)
+    monkeypatch.setattr(rapport.features.joins, "valid_in_sight", newest)
     is_caught(CHURN, [BLOCKS["profile"]], "lives_in")
 
 
