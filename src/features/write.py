@@ -15,6 +15,9 @@ import pyarrow.parquet as pq
 from ..language.moments import to_local
 from .snapshot import Snapshots
 
+HELD_BYTES = 256_000_000
+"""Of a snapshot that may be on its way to the file while the next one is computed: memory is for one large one."""
+
 
 def write_snapshots(
     snapshots: Snapshots, cutoffs: Sequence[datetime], folder: Path, *, with_target: bool = False
@@ -42,6 +45,8 @@ def write_snapshots(
                     if written is not None:
                         written.result()
                     written = beside.submit(writers[aside].write_table, table)
+                    if table.nbytes > HELD_BYTES:
+                        written.result()
             if written is not None:
                 written.result()
     finally:
