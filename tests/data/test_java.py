@@ -21,6 +21,7 @@ from rapport.config import SparkConfig
 from rapport.data.engine_spark import SparkEngine
 
 options = {"spark.sql.shuffle.partitions": "1", "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1"}
+options |= {"spark.sql.codegen.wholeStage": "false", "spark.sql.codegen.factoryMode": "NO_CODEGEN"}
 with SparkEngine(memory_limit="1GB", threads=1, settings=SparkConfig(options=options)) as engine:
     engine.add_table("t", pa.table({"k": ["a", "b", "a"], "n": [1, 2, 3]}))
     query = exp.select("k", "sum(n) AS n").from_("t").group_by("k")
