@@ -14,9 +14,11 @@ from sqlglot import exp
 from rapport.data.buckets import owner_of, write_table
 from rapport.data.dataset import Dataset
 from rapport.data.engine import DuckDBEngine
-from rapport.features.battery import every_task, score, train
+from rapport.features.battery import engine as new_engine
+from rapport.features.battery import every_task, score
 from rapport.features.battery_data import made_up_company
 from rapport.features.blocks import BLOCKS, alike, alive, co_purchase, similar, up_sell
+from rapport.features.snapshot import Snapshots
 from rapport.features.stream import SnapshotStream
 from rapport.tasks import Task
 
@@ -71,7 +73,8 @@ def test_buckets_and_pieces_do_not_matter(
     task: Task, tmp_path: Path, engine: DuckDBEngine, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     company, blocks = made_up_company(), [BLOCKS[name] for name in task.blocks if name in BLOCKS]
-    learned = train(task, blocks, company).learned
+    with new_engine() as opened:
+        learned = Snapshots(company.dataset(opened), task, blocks=blocks, learn_at=company.cutoffs[0]).learned
     expected = score(task, blocks, company, learned).table
     data = in_buckets(tmp_path, engine)
     fits = counted_fits(monkeypatch)
