@@ -22,7 +22,6 @@ TOGETHER = {
     "tests/cli/": "the run of the shop",
     "tests/contracts/test_engines.py": "a Spark",
     "tests/data/test_engine_spark.py": "a Spark",
-    "tests/scoring/test_score_on_spark.py": "a Spark",
 }
 """Folders and files whose tests share what takes long to make: they run on one worker, and it is made once."""
 
