@@ -2,6 +2,13 @@
 
 from __future__ import annotations
 
+import os
+
+# Before anything imports numpy. Our systems of equations are small: several threads wait for one another and burn more
+# of the processor's time than one needs, and the last digits of sums depend on the number of cores. DuckDB and LightGBM
+# have threads of their own.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 from . import (
     data_commands,
     look_commands,
