@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -14,8 +14,12 @@ class LearnerConfig(Frozen):
 
     With `linear_penalty` boosting starts from a logistic regression with this L2 penalty (see `models.linear_start`):
     worth a try where positives are few, then some 1,000 to 2,000. Without, it starts from the share of positives.
+
+    The `objective` is LightGBM's: binary, the log loss of probabilities, or lambdarank, the order inside each list of
+    offers (Burges, "From RankNet to LambdaRank to LambdaMART", 2010), for tasks that rank lists only.
     """
 
+    objective: Literal["binary", "lambdarank"] = "binary"
     num_leaves: Annotated[int, Field(ge=2, le=255)] = 10
     max_depth: Annotated[int, Field(ge=-1, le=32)] = 6
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 0.03
@@ -30,6 +34,17 @@ class LearnerConfig(Frozen):
     max_cat_threshold: PositiveInt = 32
     early_stopping_rounds: PositiveInt = 50
     linear_penalty: Annotated[float, Field(gt=0)] | None = None
+
+    @model_validator(mode="after")
+    def _starts_from_log_odds(self) -> LearnerConfig:
+        if self.objective == "lambdarank" and self.linear_penalty is not None:
+            raise ValueError("a ranker has no log-odds to start from: leave out linear_penalty, or the objective")
+        return self
+
+    @property
+    def ranks(self) -> bool:
+        """True for a ranker: its raw scores order the rows of a list and are no log-odds."""
+        return self.objective == "lambdarank"
 
 
 class IntRange(Frozen):
@@ -102,11 +117,13 @@ class TuningConfig(Frozen):
 
     It ends after so many `trials`, or with the trial that is running when `seconds` are over. Of more than `rows` rows
     it sees a sample, binned into `max_bin` steps; its best learners are then fitted to all, at half the learning rate.
-    The smaller the sample, the more it finds learners that suit few rows.
+    The smaller the sample, the more it finds learners that suit few rows. Where offers are ranked, a ranker with the
+    settings that were found is tried beside the classifier, unless `try_ranker` is false; learner.objective stays then.
     """
 
     trials: Annotated[int, Field(ge=0)] = 8
     seconds: Annotated[float, Field(gt=0)] | None = None
     rows: PositiveInt = 120_000
     max_bin: Annotated[int, Field(ge=15, le=255)] = 63
+    try_ranker: bool = True
     space: SearchSpace = SearchSpace()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field, model_validator
 
@@ -40,6 +40,8 @@ Groups = Annotated[dict[GroupName, tuple[str, ...]], AfterValidator(_apart)]
 class TaskConfig(Frozen):
     """What every task has."""
 
+    ranks_lists: ClassVar[bool] = False
+
     split: SplitConfig | None = Field(None, description="default: laid out from the span of the data")
     score_as_of: date | None = Field(None, description="default: the end of the data")
     blocks: tuple[str, ...] | None = Field(None, description="feature blocks to use; default: all of the task's")
@@ -52,6 +54,12 @@ class TaskConfig(Frozen):
     alarm_auc: Annotated[float, Field(gt=0.5, le=1)] = 0.97
     allow_suspected_leak: bool = False
     bootstrap: PositiveInt = 500
+
+    @model_validator(mode="after")
+    def _rankers_rank(self) -> TaskConfig:
+        if self.learner.ranks and not self.ranks_lists:
+            raise ValueError("learner.objective lambdarank orders lists of offers, and this task has none: use binary")
+        return self
 
 
 class ChurnConfig(TaskConfig):
@@ -117,6 +125,8 @@ class StagesConfig(TaskConfig):
 
 class NextOfferConfig(TaskConfig):
     """Customers x product categories: what will a customer buy that he has not bought lately?"""
+
+    ranks_lists: ClassVar[bool] = True
 
     horizon: PositiveInt = 28
     not_bought_within: PositiveInt = 90

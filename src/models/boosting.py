@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import lightgbm as lgb
 import numpy as np
+from numpy.typing import NDArray
 
 from ..config import LearnerConfig
 from ..errors import ModelError
 from .base import Floats
 from .encoding import Encoder
+
+Integers = NDArray[np.int64]
 
 CHUNK = 50_000
 """Rows that are encoded and scored at once: a bound on memory."""
@@ -31,11 +35,41 @@ def threads_for(cells: int, threads: int | None) -> int:
     return threads or (1 if cells < SMALL else 0)
 
 
-def parameters(config: LearnerConfig, *, seed: int = 0, threads: int | None = None) -> dict[str, Any]:
-    """LightGBM's parameters of a binary classifier, under LightGBM's first names (never aliases)."""
+@dataclass(frozen=True)
+class Lists:
+    """What a ranker learns from beside rows: the list of each row, as a code, and how many places at its top count.
+
+    `fit` (n,) is of the training rows, `look` (m,) of the validation rows, if there are any.
+    """
+
+    fit: Integers
+    look: Integers | None
+    top: int
+
+
+BELOW_TOP = 3
+"""Places below the top from which a row is still lifted into it, as LightGBM's pages advise for a metric at `top`."""
+
+
+def parameters(
+    config: LearnerConfig, *, seed: int = 0, threads: int | None = None, top: int | None = None
+) -> dict[str, Any]:
+    """LightGBM's parameters of a classifier or, where its config says so, of a ranker, under LightGBM's first names.
+
+    A ranker is stopped early by the mean average precision of the first `top` places of each list.
+    """
+    objective: dict[str, Any] = {"objective": "binary", "metric": "binary_logloss"}
+    if config.ranks:
+        if top is None:
+            raise ModelError("a ranker learns the order of lists: give the list of each row, and how long its top is")
+        objective = {
+            "objective": "lambdarank",
+            "metric": "map",
+            "eval_at": [top],
+            "lambdarank_truncation_level": top + BELOW_TOP,
+        }
     return {
-        "objective": "binary",
-        "metric": "binary_logloss",
+        **objective,
         "num_leaves": config.num_leaves,
         "max_depth": config.max_depth,
         "learning_rate": config.learning_rate,
@@ -66,12 +100,14 @@ def dataset(
     reference: lgb.Dataset | None = None,
     start: Floats | float = 0.0,
     max_bin: int = 255,
+    list_of: Integers | None = None,
 ) -> lgb.Dataset:
     """A LightGBM dataset of an encoded matrix (n, p) and a target (n,) of 0 and 1.
 
     `reference` is the training dataset of which this is the validation. `start` are raw scores, one or (n,), to which
     those of the trees are added (see `BoostedClassifier`: a linear start, sampled negatives); the model does not hold
-    them. `max_bin` is the number of steps that a number is cut into.
+    them. `max_bin` is the number of steps that a number is cut into. `list_of` (n,) has the list of each row, for a
+    ranker: LightGBM wants rows list by list, and gets them so.
     """
     values = np.unique(target)
     if not set(values.tolist()) <= {0.0, 1.0}:
@@ -81,7 +117,13 @@ def dataset(
             "the target has no positives or no negatives in the training rows; check the horizon and split"
         )
     begun = np.broadcast_to(start, len(target)).copy() if np.any(start) else None
-    return _dataset(encoder, matrix, target, weight=weight, reference=reference, init_score=begun, max_bin=max_bin)
+    more: dict[str, Any] = {"weight": weight, "init_score": begun}
+    if list_of is not None:
+        order = np.argsort(list_of, kind="stable")
+        matrix, target = matrix[order], target[order]
+        more = {name: None if values is None else values[order] for name, values in more.items()}
+        more["group"] = np.unique(list_of, return_counts=True)[1]
+    return _dataset(encoder, matrix, target, reference=reference, max_bin=max_bin, **more)
 
 
 def amounts(encoder: Encoder, matrix: Floats, amount: Floats, *, reference: lgb.Dataset | None = None) -> lgb.Dataset:

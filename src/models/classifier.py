@@ -1,4 +1,4 @@
-"""The boosted classifier: LightGBM trees, a calibrated probability, exact contributions.
+"""The boosted classifier or ranker: LightGBM trees, a calibrated probability, exact contributions.
 
 A model is fitted once. What is evaluated, registered, exported and scored with is the same trees, to the bit.
 """
@@ -39,6 +39,10 @@ class BoostedClassifier:
 
     With `linear_penalty` in its config boosting starts from a logistic regression (`linear_start`), and the raw score
     is the sum of both.
+
+    With the objective lambdarank it is a ranker: trees learn the order inside lists, and the raw score is no log-odds
+    but a number that orders the rows of a list. Nothing is added to it for sampled negatives; it becomes a probability
+    by a calibrator that was fitted to rows of which none were left out, and has none before.
     """
 
     kind = "boosted_classifier"
@@ -75,30 +79,37 @@ class BoostedClassifier:
         sampled_validation: bool = False,
         weight: ArrayLike | None = None,
         callbacks: Sequence[Callable[..., Any]] = (),
+        lists: boosting.Lists | None = None,
     ) -> BoostedClassifier:
         """Fit to a snapshot (n rows) and its target (n,), and return the model itself.
 
-        With `validation` training stops early on its log loss and the best round is kept; without, all
-        `n_estimators` rounds are trained. `sampled_validation` says that its negatives were sampled to the same share
-        as those of training. `callbacks` are LightGBM's. ModelError where the target has one class only, or a feature
-        is missing or of a wrong type.
+        With `validation` training stops early on its log loss (a ranker on its mean average precision at the top) and
+        the best round is kept; without, all `n_estimators` rounds are trained. `sampled_validation` says that its
+        negatives were sampled to the same share as those of training. `callbacks` are LightGBM's. `lists` are for a
+        ranker, which cannot do without. ModelError where the target has one class only, a feature is missing or of a
+        wrong type, or a ranker has no lists.
         """
         encoder = Encoder.fit(self.columns, table, self._stands_for(_vector(target)))
         matrix = encoder.encode(table)
         threads = boosting.threads_for(matrix.size, self.threads)
+        top, list_of, look_list_of = (None, None, None) if lists is None else (lists.top, lists.fit, lists.look)
+        settings = boosting.parameters(self.config, seed=self.seed, threads=threads, top=top)
         weights = None if weight is None else _vector(weight)
         start = linear_start(self.config, encoder, matrix, _vector(target), weights)
         begin = 0.0 if start is None else start.raw_score(matrix)
-        training = boosting.dataset(encoder, matrix, _vector(target), weight=weights, start=begin)
+        training = boosting.dataset(encoder, matrix, _vector(target), weight=weights, start=begin, list_of=list_of)
         held_out = None
         if validation is not None:
             looked = encoder.encode(validation[0])
             begin = 0.0 if start is None else start.raw_score(looked)
             if not sampled_validation:
                 begin = begin + self.shift
-            held_out = boosting.dataset(encoder, looked, _vector(validation[1]), reference=training, start=begin)
+            looked_target = _vector(validation[1])
+            held_out = boosting.dataset(
+                encoder, looked, looked_target, reference=training, start=begin, list_of=look_list_of
+            )
         text = boosting.train(
-            boosting.parameters(self.config, seed=self.seed, threads=threads),
+            settings,
             training,
             rounds=self.config.n_estimators,
             validation=held_out,
@@ -138,8 +149,8 @@ class BoostedClassifier:
 
     @property
     def shift(self) -> float:
-        """What corrects raw scores for sampled negatives: log(negative_share)."""
-        return float(np.log(self.negative_share))
+        """What corrects raw scores for sampled negatives: log(negative_share), and nothing for a ranker."""
+        return 0.0 if self.config.ranks else float(np.log(self.negative_share))
 
     @property
     def quantiles(self) -> Mapping[str, Profile]:
@@ -157,7 +168,7 @@ class BoostedClassifier:
         return self.encoder.encode(table)
 
     def raw_score(self, table: pa.Table) -> Floats:
-        """Log-odds (n,), corrected for sampled negatives."""
+        """Log-odds (n,), corrected for sampled negatives; of a ranker a number that orders lists."""
         scores = np.empty(table.num_rows)
         for rows, matrix in self._chunks(table):
             scores[rows] = self.score_matrix(matrix)
