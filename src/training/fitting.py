@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 
 from ..config import LearnerConfig
+from ..errors import ModelError
 from ..explain.contributions import Explainer, explainer
 from ..language.declarations import FeatureColumn
 from ..models.calibration import choose_calibrator, entity_folds
@@ -20,6 +21,7 @@ from .finalists import fit_finalists
 from .folds import Fold
 from .judge import lists_of
 from .material import Floats, Material, target_of
+from .ranker import RankerChoice, as_classifier, lists_in, try_ranker
 from .rules import Rules, fit_rules
 from .splits import rolling_folds
 from .tune import Found, Trial, search
@@ -42,10 +44,14 @@ class Fitted:
     calibration_scores: Floats
     diet: Diet
     worth: WorthModel | None = None
+    choice: RankerChoice | None = None
 
 
 def fit(material: Material, *, say: Say = lambda text: None, run: Run | None = None) -> Fitted:
-    """Search, fit and calibrate on the windows before the test."""
+    """Search, fit and calibrate on the windows before the test.
+
+    ModelError where a ranker is configured without windows of its own for validation and calibration.
+    """
     task, threads = material.task, material.data.config.threads
     training = material.table("train", negative_share=task.negative_share)
     eaten = diet(training, material.snapshots.columns)
@@ -53,9 +59,14 @@ def fit(material: Material, *, say: Say = lambda text: None, run: Run | None = N
     if eaten.dropped:
         say(eaten.text)
     target = target_of(training)
+    own, tuning = material.config.learner, material.config.tuning
     has_validation = "validation" in material.spines
+    may_rank = task.ranks_within is not None and has_validation and "calibration" in material.spines
+    if own.ranks and not may_rank:
+        raise ModelError(f"{task.name}: a ranker needs a validation and a calibration window; add them to the split")
+    tries_ranker = may_rank and tuning.try_ranker
     if has_validation:
-        look = material.table("validation", negative_share=task.negative_share)
+        look = material.table("validation", negative_share=task.negative_share, from_whole=tries_ranker)
         folds = [Fold(training, target, look, target_of(look))]
     else:
         look = training
@@ -67,20 +78,36 @@ def fit(material: Material, *, say: Say = lambda text: None, run: Run | None = N
         if run is not None:
             _log_trial(run, trial)
 
-    own, tuning = material.config.learner, material.config.tuning
     store = material.data.config.home / STUDIES / material.data.config.name / task.name
-    found = search(folds, columns, own, tuning, seed=material.seed, threads=threads, store=store, told=told)
+    searched = as_classifier(own)  # by log loss, whatever is fitted in the end
+    found = search(folds, columns, searched, tuning, seed=material.seed, threads=threads, store=store, told=told)
     if found.resumed and tuning.trials:
         say(f"{found.resumed} of {len(found.trials)} trials were known from an earlier search")
     if run is not None:
         _log_search(run, found)
-    learner = found.learner
+    learner, choice = found.learner, None
+    if tries_ranker:
+        say("trying a ranker beside the classifier")
+        choice = try_ranker(material, folds[0], columns, learner, own)
+        say(choice.words)
+        if run is not None:
+            run.log_metrics(choice.metrics())
+            run.set_tags({"rapport.learner": choice.learner})
+    ranks = own.ranks if choice is None else choice.ranks
     if not has_validation:
         learner = _with_rounds(learner, material, columns, training, target)
     say("fitting the model")
-    if has_validation and training.num_rows > tuning.rows:
-        share = task.negative_share
-        model = fit_finalists(found, folds[0], columns, own, seed=material.seed, threads=threads, negative_share=share)
+    if has_validation and (ranks or training.num_rows > tuning.rows):
+        model = fit_finalists(
+            found,
+            folds[0],
+            columns,
+            own,
+            seed=material.seed,
+            threads=threads,
+            negative_share=task.negative_share,
+            lists=lists_in(task, folds[0]) if ranks else None,
+        )
         learner = model.config
     else:
         model = BoostedClassifier(
@@ -102,7 +129,7 @@ def fit(material: Material, *, say: Say = lambda text: None, run: Run | None = N
     if task.worth is not None:
         say("fitting the worth")
         worth = fit_worth(material, calibrated, learner, training, raw)
-    return Fitted(calibrated, why, rules, found.trials, learner, raw, eaten, worth)
+    return Fitted(calibrated, why, rules, found.trials, learner, raw, eaten, worth, choice)
 
 
 def _folds(training: pa.Table, target: Floats) -> list[Fold]:

@@ -28,6 +28,12 @@ class Fold:
     look: pa.Table
     look_target: Floats
 
+    def sampled(self, most: int, seed: int) -> Fold:
+        """The fold with at most so many rows in either part, in their order: what a search sees."""
+        return Fold(
+            *_sampled(self.fit, self.fit_target, most, seed), *_sampled(self.look, self.look_target, most, seed)
+        )
+
 
 @dataclass(frozen=True)
 class PreparedFold:
@@ -43,18 +49,17 @@ class PreparedFold:
         cls, fold: Fold, columns: Sequence[FeatureColumn], learner: LearnerConfig, budget: TuningConfig, seed: int
     ) -> PreparedFold:
         """Bin a fold, or a sample of it where it has more rows than the budget allows."""
-        fit, fit_target = _sampled(fold.fit, fold.fit_target, budget.rows, seed)
-        look, look_target = _sampled(fold.look, fold.look_target, budget.rows, seed)
-        encoder = Encoder.fit(columns, fit)
-        matrix, looked = encoder.encode(fit), encoder.encode(look)
+        fold = fold.sampled(budget.rows, seed)
+        encoder = Encoder.fit(columns, fold.fit)
+        matrix, looked = encoder.encode(fold.fit), encoder.encode(fold.look)
         digest = hashlib.sha256()
-        for array in (matrix, fit_target, looked, look_target):
+        for array in (matrix, fold.fit_target, looked, fold.look_target):
             digest.update(np.ascontiguousarray(array).data)
-        start = linear_start(learner, encoder, matrix, fit_target)
+        start = linear_start(learner, encoder, matrix, fold.fit_target)
         begun, met = (0.0, 0.0) if start is None else (start.raw_score(matrix), start.raw_score(looked))
-        training = boosting.dataset(encoder, matrix, fit_target, start=begun, max_bin=budget.max_bin)
+        training = boosting.dataset(encoder, matrix, fold.fit_target, start=begun, max_bin=budget.max_bin)
         validation = boosting.dataset(
-            encoder, looked, look_target, reference=training, start=met, max_bin=budget.max_bin
+            encoder, looked, fold.look_target, reference=training, start=met, max_bin=budget.max_bin
         )
         return cls(training, validation, matrix.size, digest.hexdigest())
 

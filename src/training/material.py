@@ -136,13 +136,23 @@ class Material:
                 )
 
     # ------------------------------------------------------------------------------ with their features
-    def table(self, window: str, *, negative_share: float = 1.0) -> pa.Table:
-        """A window's rows with features and target; negatives sampled to a share, the same rows for a seed."""
+    def table(self, window: str, *, negative_share: float = 1.0, from_whole: bool = False) -> pa.Table:
+        """A window's rows with features and target; negatives sampled to a share, the same rows for a seed.
+
+        `from_whole` leaves rows out after their features were built, and gives the same: most of the time goes into
+        what all rows share, and the whole window, if it is asked for later, is in the cache then.
+        """
         spine = self.spines[window]
-        if negative_share < 1:
-            chance = np.random.default_rng([self.seed, len(window)]).random(spine.num_rows)
-            spine = spine.filter(pa.array((target_of(spine) == 1) | (chance < negative_share)))
-        return pa.concat_tables(self._pieces(spine))
+        if negative_share >= 1:
+            return self.with_features(spine)
+        chance = np.random.default_rng([self.seed, len(window)]).random(spine.num_rows)
+        kept = pa.array((target_of(spine) == 1) | (chance < negative_share))
+        if not from_whole:
+            return self.with_features(spine.filter(kept))
+        parts = self._parts(spine.append_column("__kept", kept))
+        return pa.concat_tables(
+            [self.snapshots.stored(part.drop_columns("__kept")).filter(part["__kept"]) for part in parts]
+        )
 
     def with_features(self, spine: pa.Table) -> pa.Table:
         """Some rows of a window's spine with their features."""
@@ -172,11 +182,15 @@ class Material:
         return pa.concat_tables(scored), pa.concat_tables(kept) if kept else spine.slice(0, 0)
 
     def _pieces(self, spine: pa.Table) -> Iterator[pa.Table]:
+        return (self.snapshots.stored(part) for part in self._parts(spine))
+
+    def _parts(self, spine: pa.Table) -> Iterator[pa.Table]:
+        """The rows of a spine whose features are built at once: of one cutoff, or all plans."""
         if self.task.is_planned:
-            yield self.snapshots.stored(spine)
+            yield spine
             return
         for cutoff in pc.unique(spine["cutoff"]):
-            yield self.snapshots.stored(spine.filter(pc.equal(spine["cutoff"], cutoff)))
+            yield spine.filter(pc.equal(spine["cutoff"], cutoff))
 
     # ------------------------------------------------------------------------------ facts
     def facts(self) -> tuple[WindowFacts, ...]:

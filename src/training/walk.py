@@ -91,14 +91,18 @@ def look(material: Material, rule: str | None) -> Look:
 
 
 def without_search(config: Config, name: str) -> TaskConfig:
-    """The task's configuration with the champion's hyperparameters, where there is a champion, and no search."""
+    """The task's configuration with the champion's hyperparameters, where there is a champion, and no search.
+
+    A champion that is a ranker walks as one, a classifier as one: the choice is not made again.
+    """
     own = config.task(name)
     learner = own.learner
     if "champion" in aliases(config, name):
         champion = load(config, name, threads=config.threads).model
         if isinstance(champion, BoostedClassifier):
             learner = champion.config.model_copy(update={"n_estimators": own.learner.n_estimators})
-    return own.model_copy(update={"learner": learner, "tuning": own.tuning.model_copy(update={"trials": 0})})
+    once = {"trials": 0, "try_ranker": False}
+    return own.model_copy(update={"learner": learner, "tuning": own.tuning.model_copy(update=once)})
 
 
 def local_dates(cutoffs: Sequence[datetime], zone: ZoneInfo) -> tuple[date, ...]:
