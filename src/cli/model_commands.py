@@ -63,6 +63,8 @@ def train(
         console.note(f"grade {content['grade']}: {'; '.join(content['grade_reasons'])}")
         for text in content["simpler_as_good"]:
             console.note(text)
+        if "learner" in content:
+            console.note(content["learner"]["words"])
         console.note(f"read {page}")
 
 

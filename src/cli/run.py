@@ -86,6 +86,8 @@ def _model(data: Dataset, name: str, console: Console, trials: int | None, secon
         console.note(sentence)
     for sentence in worth_in_words(trained.material.task, trained.judgement):
         console.note(sentence)
+    if trained.fitted.choice is not None:
+        console.note(trained.fitted.choice.words)
     console.note(_standing(trained))
     with console.step(f"{name}: explain"):
         console.say("drawing pictures and writing the page")

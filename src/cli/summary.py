@@ -48,6 +48,7 @@ def judged(trained: Trained) -> dict[str, Any]:
         "calibration_band": judgement.band.as_dict(),
         "worth_words": list(worth_in_words(trained.material.task, judgement)),
         "simpler_as_good": as_good_words(judgement, trained.fitted.rules),
+        **({} if trained.fitted.choice is None else {"learner": trained.fitted.choice.as_dict()}),
         "dropped_features": trained.fitted.diet.dropped,
         **({} if trained.together is None else {"together": trained.together.as_dict()}),
         "alarms": [alarm.as_dict() for alarm in trained.alarms],

@@ -277,7 +277,7 @@ class Review:
     page writes percentages beside raw scores. `rule` is the rule in a few words that fit into brackets, `scored` the
     number of all who were scored, `scored_per` what a customer has several scores for ("offer"; empty: one score each),
     `next_scoring` a sentence on how long the scores hold, `config_path` what a command
-    takes for CONFIG (default: configs/<config>.yaml).
+    takes for CONFIG (default: configs/<config>.yaml). Raw scores of a ranker are not `in_log_odds`.
     """
 
     config: str
@@ -319,6 +319,7 @@ class Review:
     provenance: Provenance = Provenance()
     next_scoring: str = ""
     config_path: str = ""
+    in_log_odds: bool = True
 
     def to_json(self) -> str:
         """The review as one JSON object; `from_json` reads it back as an equal object."""

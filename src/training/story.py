@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,7 @@ from .rules import Rules
 from .stability import over_the_test
 from .worth import CAPTURE
 
+TEXTS = ("svg", "alt", "words")  # of a picture, that may name the scale of effects
 PAIRED_ROWS = 1_000  # for the interactions of a pair
 PAIRED_FEATURES = 12
 REMARKS = 2  # alarms that a line of the checklist tells in full
@@ -83,10 +85,14 @@ def tell(trained: Trained) -> Review:
             target, probability, rule, subject, rows="offers" if task.keys[1:] and not task.is_planned else ""
         ),
         drivers=drivers,
-        driver_pictures=(
-            *illustrations.driver_pictures(columns, contributions, values, _categories(fitted.model)),
-            *_together(fitted.model, contributions, values),
+        driver_pictures=_on_their_scale(
+            fitted.model.config.ranks,
+            (
+                *illustrations.driver_pictures(columns, contributions, values, _categories(fitted.model)),
+                *_together(fitted.model, contributions, values),
+            ),
         ),
+        in_log_odds=not fitted.model.config.ranks,
         cohorts=cohorts_of(trained, attributes),
         fairness=fairness(
             attributes,
@@ -212,6 +218,14 @@ def _together(model: ScoringModel, contributions: Floats, values: Floats) -> tup
     return () if pair is None else (illustrations.together_picture(model.columns, first, pair[0], few, pair[1]),)
 
 
+def _on_their_scale(ranks: bool, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+    """Pictures of effects, which of a ranker are on its raw score and not in log-odds, as their labels then say."""
+    if not ranks:
+        return pictures
+    texts = ({name: getattr(one, name).replace("log-odds", "raw score") for name in TEXTS} for one in pictures)
+    return tuple(replace(one, **said) for one, said in zip(pictures, texts, strict=True))
+
+
 def _left_out(texts: Sequence[str]) -> list[str]:
     """One sentence on the features for which the data lack something: blocks, and features of other blocks."""
     named = [re.sub(r"_?\{\w+\}", "", text.partition(":")[0]) for text in texts]
@@ -224,6 +238,7 @@ def _limits(trained: Trained) -> tuple[str, ...]:
     material, judgement = trained.material, trained.judgement
     limits = [f"A score is {material.task.caution}."] if material.task.caution else []
     limits += as_good_words(judgement, trained.fitted.rules)
+    limits += [trained.fitted.choice.words] if trained.fitted.choice is not None else []
     if not judgement.calibrated:
         limits.append("The probabilities are off by more than chance explains; read them as a ranking.")
     left_out_auc = trained.extra_metrics.get("leave_one_out.roc_auc_within")
