@@ -89,7 +89,6 @@ def fit(material: Material, *, say: Say = lambda text: None, run: Run | None = N
     if tries_ranker:
         say("trying a ranker beside the classifier")
         choice = try_ranker(material, folds[0], columns, learner, own)
-        say(choice.words)
         if run is not None:
             run.log_metrics(choice.metrics())
             run.set_tags({"rapport.learner": choice.learner})

@@ -85,7 +85,7 @@ def tell(trained: Trained) -> Review:
             target, probability, rule, subject, rows="offers" if task.keys[1:] and not task.is_planned else ""
         ),
         drivers=drivers,
-        driver_pictures=_on_their_scale(
+        driver_pictures=on_their_scale(
             fitted.model.config.ranks,
             (
                 *illustrations.driver_pictures(columns, contributions, values, _categories(fitted.model)),
@@ -218,7 +218,7 @@ def _together(model: ScoringModel, contributions: Floats, values: Floats) -> tup
     return () if pair is None else (illustrations.together_picture(model.columns, first, pair[0], few, pair[1]),)
 
 
-def _on_their_scale(ranks: bool, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
+def on_their_scale(ranks: bool, pictures: tuple[Picture, ...]) -> tuple[Picture, ...]:
     """Pictures of effects, which of a ranker are on its raw score and not in log-odds, as their labels then say."""
     if not ranks:
         return pictures

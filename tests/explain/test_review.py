@@ -427,3 +427,13 @@ def test_what_goes_together_stands_on_the_page_escaped():
     assert "<script>alert(1)" not in text
     assert "1.40 to 4.40" in text
     assert "1 of 3 pairs go together." in text
+
+
+def test_effects_are_called_log_odds_only_where_they_are(fake_review):
+    shown = replace(fake_review, driver_pictures=fake_review.driver_pictures or fake_review.pictures[:1])
+    assert "+0.7 doubles the odds" in render(shown)
+    assert "Mean effects on the score, in log-odds" in render(shown)
+    of_a_ranker = render(replace(shown, in_log_odds=False))
+    assert "effects are on the raw score, by which the offers of a list are ordered" in of_a_ranker
+    assert "Mean effects on the score, the raw one" in of_a_ranker
+    assert "doubles the odds" not in of_a_ranker

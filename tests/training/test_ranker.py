@@ -14,9 +14,11 @@ import pytest
 
 from rapport.cli.summary import judged
 from rapport.config import LearnerConfig, NextOfferConfig, TuningConfig
+from rapport.data.dataset import Dataset
 from rapport.data.ingest import open_dataset
 from rapport.errors import ModelError
 from rapport.explain.card import model_card
+from rapport.explain.review import Picture
 from rapport.language.declarations import FeatureColumn
 from rapport.models.classifier import BoostedClassifier
 from rapport.registry.store import connect
@@ -28,7 +30,7 @@ from rapport.training.fitting import Fitted, fit
 from rapport.training.judge import CALIBRATED_ECE, lists_of
 from rapport.training.material import target_of
 from rapport.training.ranker import RankerChoice, compare
-from rapport.training.story import tell
+from rapport.training.story import on_their_scale, tell
 from rapport.training.walk import without_search
 
 COLUMNS = tuple(FeatureColumn(name, "made", name) for name in ("wanted", "price", "category_buyers_28d"))
@@ -176,7 +178,14 @@ def test_a_gain_that_may_be_none_is_not_better() -> None:
     assert RankerChoice("map_at_10", level, level, Interval(0.01, 0.001, 0.02), 9).learner == "ranker"
 
 
-def test_the_decision_stands_in_card_summary_and_mlflow(tmp_path: Path) -> None:
+def test_pictures_of_a_rankers_effects_are_not_in_log_odds() -> None:
+    picture = Picture("push", "<svg>lowers (log-odds)</svg>", "What moves", "in log-odds", "of .2 in log-odds")
+    assert on_their_scale(False, (picture,)) == (picture,)
+    (changed,) = on_their_scale(True, (picture,))
+    assert (changed.svg, changed.words) == ("<svg>lowers (raw score)</svg>", "of .2 in raw score")
+
+
+def test_the_decision_stands_in_card_summary_and_mlflow(tmp_path: Path, shop: Dataset) -> None:
     config = kiosk.write_kiosk(tmp_path)
     offer = config.tasks.next_offer
     assert offer is not None
@@ -187,7 +196,7 @@ def test_the_decision_stands_in_card_summary_and_mlflow(tmp_path: Path) -> None:
         "allow_suspected_leak": True,
     }
     tasks = config.tasks.model_copy(update={"next_offer": offer.model_copy(update=short)})
-    data = open_dataset(config.model_copy(update={"tasks": tasks}))
+    data = open_dataset(config.model_copy(update={"tasks": tasks, "home": shop.config.home}))
     trained = train(data, "next_offer")
     choice = trained.fitted.choice
     assert choice is not None
