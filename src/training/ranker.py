@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from ..config import LearnerConfig
 from ..errors import ModelError
@@ -29,6 +30,7 @@ from .judge import lists_of
 from .material import Floats, Material, target_of
 
 TRIED_ROWS = 60_000  # which of the two orders better shows from so many, at a small part of the time of a full fit
+TRIED_ENTITIES = 1_000  # of whose whole lists both are judged, for the same reason
 TOP = 10  # of a task that does not say how many offers it puts out
 
 
@@ -98,8 +100,9 @@ def try_ranker(
     """Fit a classifier and a ranker to a sample of a fold's rows, and judge both on the validation window.
 
     `learner` is what the search found, `own` the configured one, whose n_estimators is the most trees. Training and
-    early stopping see sampled negatives, the comparison all rows: a list without most of its rows is another list, and
-    the measure of its top another measure (Krichene and Rendle, "On sampled metrics for item recommendation", 2020).
+    early stopping see sampled negatives, the comparison all rows of so many entities: a list without most of its rows
+    is another list, and the measure of its top another measure (Krichene and Rendle, "On sampled metrics for item
+    recommendation", 2020).
     """
     task, config, seed = material.task, material.config, material.seed
     threads, sample = material.data.config.threads, fold.sampled(min(config.tuning.rows, TRIED_ROWS), seed)
@@ -114,7 +117,20 @@ def try_ranker(
             negative_share=task.negative_share,
             lists=lists_in(task, sample) if each.ranks else None,
         )
-    rows, _ = material.scored("validation", lambda piece: {name: one.raw_score(piece) for name, one in tried.items()})
+    who = pc.unique(material.spines["validation"][task.entity])
+    drawn = np.random.default_rng(seed).choice(len(who), min(len(who), TRIED_ENTITIES), replace=False)
+    some = who.take(pa.array(np.sort(drawn)))
+
+    def raw(piece: pa.Table) -> dict[str, Floats]:
+        mine = pc.is_in(piece[task.entity], some)
+        place, own_rows = np.flatnonzero(mine.to_numpy()), piece.filter(mine)
+        found = {name: np.full(piece.num_rows, np.nan) for name in tried}
+        for name, one in tried.items():
+            found[name][place] = one.raw_score(own_rows)
+        return found
+
+    rows, _ = material.scored("validation", raw)
+    rows = rows.filter(pc.is_in(rows[task.entity], some))
     ranker, classifier = (rows[name].to_numpy() for name in ("ranker", "classifier"))
     return compare(task, rows, ranker, classifier, replicates=config.bootstrap, seed=seed)
 
