@@ -33,7 +33,7 @@ import pyarrow.parquet as pq  # noqa: E402
 from features_data import DAYS, START, make  # noqa: E402
 from features_ours import dataset, snapshots  # noqa: E402
 from features_peers import SegmentSQL, with_pandas  # noqa: E402
-from results import table, write  # noqa: E402
+from results import peak_mb, table, write  # noqa: E402
 from sqlglot import exp  # noqa: E402
 
 from rapport.data.buckets import bucket_count, write_table  # noqa: E402
@@ -105,13 +105,7 @@ def _measured(work: Callable[..., None], *arguments: Any) -> Cost:
     work(*arguments)
     after = resource.getrusage(resource.RUSAGE_SELF)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    return Cost(cpu, (datetime.now() - start).total_seconds(), peak_gb())
-
-
-def peak_gb() -> float:
-    """The most memory that this process had; what the system counts for `getrusage` begins with the parent's."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1e6
+    return Cost(cpu, (datetime.now() - start).total_seconds(), peak_mb() / 1e3)
 
 
 # ------------------------------------------------------------------------------------------- equality

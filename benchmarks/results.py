@@ -47,6 +47,12 @@ def read(file: Path = RESULTS) -> dict[str, str]:
     return {title.strip(): text.strip() for title, _, text in (part.partition("\n") for part in parts)}
 
 
+def peak_mb() -> float:
+    """The most memory that this process had; what the system counts for `getrusage` begins with the parent's."""
+    status = Path("/proc/self/status").read_text(encoding="ascii")
+    return int(status.split("VmHWM:")[1].split()[0]) / 1e3
+
+
 def _cell(value: object) -> str:
     text = f"{value:.4f}" if isinstance(value, float) else f"{value:,}" if type(value) is int else str(value)
     return text.replace("|", "\\|")

@@ -34,7 +34,7 @@ sys.path = [folder for folder in sys.path if Path(folder or ".").resolve() != HE
 
 import numpy as np  # noqa: E402
 from company import at_home, train_company, write_company  # noqa: E402
-from results import table, write  # noqa: E402
+from results import peak_mb, table, write  # noqa: E402
 
 from rapport.data.dataset import Dataset  # noqa: E402
 from rapport.data.ingest import open_dataset  # noqa: E402
@@ -107,12 +107,6 @@ def job(folder: Path, model: Path) -> Facts:
         "memory": peak_mb(),
         "bytes": sum(part.bytes for part in report.parts),
     }
-
-
-def peak_mb() -> float:
-    """The most memory that this process had; what the system counts for `getrusage` begins with the parent's."""
-    status = Path("/proc/self/status").read_text(encoding="ascii")
-    return int(status.split("VmHWM:")[1].split()[0]) / 1e3
 
 
 def features(folder: Path, model: Path) -> Facts:
