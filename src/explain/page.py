@@ -108,6 +108,7 @@ def environment() -> Environment:
         "cohort_state": review_answers.cohort_state,
         "cohort_words": review_answers.COHORT_WORDS,
         "cohorts_in_words": review_answers.cohorts_in_words,
+        "spread_in_words": review_answers.spread_in_words,
         "grades": review_answers.GRADES,
         "cohort_tables": review_view.cohort_tables,
         "fairness_in_words": review_answers.fairness_in_words,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal
 
-from .review_parts import Cohort, FairGroup, Review, Score, Subject
+from .review_parts import Cohort, Customer, FairGroup, Provenance, Review, Score, Subject
 from .review_words import clean, interval, joined, metric_words, number, observed, percent
 
 GRADES = {
@@ -55,6 +56,7 @@ def verdict(review: Review) -> Verdict:
         doubts.append(f"{_counted(len(failed), 'check')} failed: see the decision.")
     ends = [review.next_scoring] if review.next_scoring else []
     ends += [sentence for role, sentence in NOT_IN_USE.items() if review.provenance.role.startswith(role)]
+    ends += age_in_words(review.provenance)
     decision = review.decision
     if decision is not None and decision.state == "rejected":
         return Verdict("no", "No: rejected", (f"{decision.by} rejected this version on {decision.at}.", *_note(review)))
@@ -67,6 +69,18 @@ def verdict(review: Review) -> Verdict:
     if doubts:
         return Verdict("wait", "Not yet", (*doubts, "That must be cleared before a reviewer can approve it."))
     return Verdict("wait", "Not before review", ("The numbers allow it; a person must still decide.", *ends))
+
+
+def age_in_words(provenance: Provenance) -> list[str]:
+    """A sentence where the data had ended a year or more before the model was trained on them; else none."""
+    try:
+        ended, trained = (date.fromisoformat(text[:10]) for text in (provenance.observed_until, provenance.trained_at))
+    except ValueError:  # one of them is not told
+        return []
+    years = (trained - ended).days // 365
+    if years < 1:
+        return []
+    return [f"The data ended {_counted(years, 'year')} before it was trained: do customers still behave as then?"]
 
 
 def _note(review: Review) -> tuple[str, ...]:
@@ -125,6 +139,14 @@ def cohorts_in_words(cohorts: Sequence[Cohort]) -> str:
         parts[-1] += "; it is shown to be worse for none"
     looked = "1 group was" if len(cohorts) == 1 else f"{len(cohorts)} groups were"
     return f"{looked} looked at. The model is {'; '.join(parts)}."
+
+
+def spread_in_words(customers: Sequence[Customer]) -> str:
+    """From which score to which those on the page go."""
+    scores = [score.probability for customer in customers for score in customer.scores]
+    if not scores:
+        return "without a score"
+    return f"their scores spread from {percent(min(scores))} to {percent(max(scores))}"
 
 
 FIGURES = {

@@ -54,7 +54,7 @@ def waterfall(review: Review, score: Score) -> Waterfall:
 
     bars = []
     lines = [(r.words, r.group, r.contribution, percent(r.without)) for r in score.reasons]
-    lines.append(("All other reasons together", "", rest, ""))
+    lines.append(("All other reasons together, each weaker than these", "", rest, ""))
     for start, (words, group, value, without) in zip(stops[:-1], lines, strict=True):
         left, right = place(min(start, start + value)), place(max(start, start + value))
         effect = "raises" if value > 0 else "lowers" if value < 0 else ""

@@ -16,7 +16,7 @@ from ..explain import illustrations
 from ..explain.interactions import Interactions, strongest_partner
 from ..explain.review import Check, Measure, Picture, Provenance, Review, Subject, Together, Window
 from ..explain.review_answers import GRADES
-from ..explain.review_words import interval, metric_named_in_words, number
+from ..explain.review_words import interval, joined, metric_named_in_words, number
 from ..explain.trees import TablesDoNotApply
 from ..models.scoring_model import ScoringModel
 from ..registry.versions import role
@@ -292,9 +292,15 @@ def _checklist(trained: Trained, *, fair: bool) -> tuple[Check, ...]:
         ),
         _leaks(trained.alarms),
         Check("Is its strongest reason one that you would expect?"),
-        Check("May these attributes of people be used for this purpose?"),
+        Check("May these attributes of people be used for this purpose?", None, _attributes(trained)),
         Check("Are groups of people treated in a way that you accept?", None, "See “Is it fair?”" if fair else ""),
     )
+
+
+def _attributes(trained: Trained) -> str:
+    """What the model reads of who people are."""
+    names = [column.name.replace("_", " ") for column in trained.fitted.model.columns if column.block == "profile"]
+    return f"It reads: {joined(names)}." if names else "It reads none."
 
 
 def _leaks(alarms: Sequence[Alarm]) -> Check:
@@ -310,7 +316,8 @@ def _leaks(alarms: Sequence[Alarm]) -> Check:
 
 def _listed(alarms: Sequence[Alarm]) -> str:
     """The first alarms in full, and how many more there are."""
-    more = f"; and {len(alarms) - REMARKS} more like it" if len(alarms) > REMARKS else ""
+    others = [f"'{alarm.feature}'" if alarm.feature else alarm.kind for alarm in alarms[REMARKS:]]
+    more = f"; and {len(others)} more like it: {joined(others)}" if others else ""
     return f"{'; '.join(alarm.message for alarm in alarms[:REMARKS])}{more}."
 
 

@@ -32,6 +32,7 @@ from rapport.explain.review import (
     verdict,
     write,
 )
+from rapport.explain.review_words import percent
 
 HOSTILE = "</script><script>alert(1)</script><img src=x onerror=alert(2)> =cmd|' /C calc'!A0 \u202e \x00 😀 {{ 7*7 }} "
 
@@ -252,6 +253,11 @@ def test_write_leaves_the_old_page_when_it_fails(fake_review, tmp_path):
             "yes",
             "the champion goes on scoring",
         ),
+        (
+            {"provenance": Provenance(trained_at="2026-12-01 04:46 UTC", observed_until="2018-01-01 00:00")},
+            "wait",
+            "The data ended 8 years before it was trained",
+        ),
         ({"decision": Decision("rejected", "Ann", "3 May"), "grade": "A"}, "no", "Ann rejected"),
     ],
 )
@@ -286,6 +292,19 @@ def test_cohorts_are_named_where_the_model_is_worse():
     assert said.endswith("better than the rule for 1; too few to tell for 1; it is shown to be worse for none.")
     assert review_answers.cohorts_in_words(()) == ""
     assert review_view.sorted_cohorts(cohorts)[0].value == "65+"
+
+
+def test_young_data_and_unknown_dates_are_not_remarked():
+    young = Provenance(trained_at="2026-12-01 04:46 UTC", observed_until="2026-01-01 00:00")
+    assert review_answers.age_in_words(young) == []
+    assert review_answers.age_in_words(Provenance()) == []
+
+
+def test_the_spread_of_the_scores_is_told(fake_review):
+    scores = [score.probability for customer in fake_review.customers for score in customer.scores]
+    said = review_answers.spread_in_words(fake_review.customers)
+    assert said.endswith(f"from {percent(min(scores))} to {percent(max(scores))}")
+    assert review_answers.spread_in_words(()) == "without a score"
 
 
 numbers = st.floats(-6, 6)
