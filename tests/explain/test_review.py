@@ -294,6 +294,13 @@ def test_cohorts_are_named_where_the_model_is_worse():
     assert review_view.sorted_cohorts(cohorts)[0].value == "65+"
 
 
+def test_a_challenger_is_not_said_to_be_better_than_the_champion(fake_review):
+    said = "With the champion, which scores today"
+    assert said not in render(fake_review)
+    waits = replace(fake_review, provenance=replace(fake_review.provenance, role="challenger, not reviewed yet"))
+    assert said in render(waits)
+
+
 def test_young_data_and_unknown_dates_are_not_remarked():
     young = Provenance(trained_at="2026-12-01 04:46 UTC", observed_until="2026-01-01 00:00")
     assert review_answers.age_in_words(young) == []
